@@ -1,0 +1,248 @@
+package transport
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// client sends messages to one server over pooled connections.
+type client struct {
+	cfg Config
+	tls *tls.Config
+
+	mu      sync.Mutex
+	idle    [lanes][]*conn
+	all     map[*conn]struct{}
+	refused *AuthError
+	closed  bool
+}
+
+// lane keeps connections apart: a Receive holds its connection for as long as the server likes, and with NTLM
+// everything behind it on the same security context would wait.
+type lane int
+
+const (
+	laneCommand lane = iota
+	laneReceive
+	lanes
+)
+
+func newClient(cfg Config) (*client, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.check(); err != nil {
+		return nil, &Error{Host: cfg.Host, Op: "connect", State: NotBegun, Err: err}
+	}
+	t, err := cfg.tlsConfig()
+	if err != nil {
+		return nil, &Error{Host: cfg.Host, Op: "connect", State: NotBegun, Err: err}
+	}
+	return &client{cfg: cfg, tls: t, all: make(map[*conn]struct{})}, nil
+}
+
+// message is a request as it goes on the wire.
+type message struct {
+	op   string
+	id   string // MessageID, which the answer must relate to
+	body []byte
+	lane lane
+	// repeat marks a message that may be acted on twice without harm, so that a connection found dead is replaced.
+	repeat bool
+}
+
+// failure is what post knows about a message that has no answer: sent is false only when the server cannot have
+// acted on it.
+type failure struct {
+	sent bool
+	err  error
+}
+
+// post sends one message and returns its answer. Faults come back as errors, with the answer.
+func (c *client) post(ctx context.Context, m *message) (*answer, *failure) {
+	if err := c.usable(); err != nil {
+		return nil, &failure{err: err}
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, c.cfg.OperationTimeout+c.cfg.AnswerMargin, errStalled)
+	defer cancel()
+	for {
+		cn, reused, err := c.get(ctx, m.lane)
+		if err != nil {
+			return nil, c.failed(false, err)
+		}
+		r, sent, err := cn.auth.send(ctx, cn, m.body)
+		stale := reused && err != nil && ctx.Err() == nil && !isAuth(err)
+		if stale && (!sent || m.repeat) {
+			// A connection that died while it was idle is no news about the server.
+			c.drop(cn)
+			continue
+		}
+		if err != nil {
+			c.drop(cn)
+			var refusal *AuthError
+			if errors.As(err, &refusal) {
+				sent = false // a server that refuses the login has not looked at the message
+			}
+			return nil, c.failed(sent, err)
+		}
+		if r.status == http.StatusUnauthorized {
+			c.drop(cn)
+			if reused {
+				// The server has forgotten this connection's login. It has not looked at the message.
+				continue
+			}
+			return nil, c.failed(false, &AuthError{Host: c.cfg.Host, User: c.cfg.Auth.user(), Scheme: c.cfg.Auth.scheme(),
+				Reason: "the server asks for a login again", Offered: offered(r.header)})
+		}
+		if r.last {
+			c.drop(cn)
+		} else {
+			c.put(m.lane, cn)
+		}
+		a, err := parseReply(r)
+		if err != nil {
+			return a, &failure{sent: true, err: err}
+		}
+		if a.relatesTo != m.id && (a.relatesTo != "" || m.id == "") {
+			return nil, &failure{sent: true, err: protocolf("it is the answer to another message")}
+		}
+		return a, nil
+	}
+}
+
+func isAuth(err error) bool {
+	var refusal *AuthError
+	return errors.As(err, &refusal)
+}
+
+// failed notes a refused login, after which this client sends nothing any more.
+func (c *client) failed(sent bool, err error) *failure {
+	var refusal *AuthError
+	if errors.As(err, &refusal) {
+		c.mu.Lock()
+		c.refused = refusal
+		c.mu.Unlock()
+	}
+	return &failure{sent: sent, err: err}
+}
+
+func (c *client) usable() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.closed:
+		return ErrClosed
+	case c.refused != nil:
+		return c.refused
+	}
+	return nil
+}
+
+// get takes an idle connection that is alive and fresh, or makes a new one and logs in on it.
+func (c *client) get(ctx context.Context, l lane) (cn *conn, reused bool, err error) {
+	for {
+		cn := c.takeIdle(l)
+		if cn == nil {
+			break
+		}
+		if cn.alive() && time.Since(cn.idleSince) < c.cfg.ConnIdle {
+			return cn, true, nil
+		}
+		c.drop(cn)
+	}
+	cn, err = c.dial(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	if err := cn.auth.login(ctx, cn); err != nil {
+		c.drop(cn)
+		return nil, false, err
+	}
+	return cn, false, nil
+}
+
+func (c *client) takeIdle(l lane) *conn {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := len(c.idle[l])
+	if n == 0 {
+		return nil
+	}
+	cn := c.idle[l][n-1]
+	c.idle[l] = c.idle[l][:n-1]
+	return cn
+}
+
+func (c *client) put(l lane, cn *conn) {
+	cn.idleSince = time.Now()
+	c.mu.Lock()
+	if !c.closed && len(c.idle[l]) < c.cfg.MaxCommands+1 {
+		c.idle[l] = append(c.idle[l], cn)
+		cn = nil
+	}
+	c.mu.Unlock()
+	if cn != nil {
+		c.drop(cn)
+	}
+}
+
+func (c *client) drop(cn *conn) {
+	c.mu.Lock()
+	delete(c.all, cn)
+	c.mu.Unlock()
+	cn.close()
+}
+
+func (c *client) dial(ctx context.Context) (*conn, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, c.cfg.DialTimeout, errors.New("no connection in time"))
+	defer cancel()
+	nc, err := c.cfg.Dial(ctx, "tcp", c.cfg.address())
+	if err != nil {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		return nil, err
+	}
+	t := &target{host: c.cfg.Host, name: c.cfg.ServerName}
+	if c.tls != nil {
+		tc := tls.Client(nc, c.tls)
+		if err := tc.HandshakeContext(ctx); err != nil {
+			nc.Close()
+			if ctx.Err() != nil {
+				return nil, context.Cause(ctx)
+			}
+			return nil, explainTLS(c.cfg.Host, c.cfg.ServerName, err)
+		}
+		state := tc.ConnectionState()
+		t.tls = &state
+		nc = tc
+	}
+	cn := newConn(nc, c.cfg.address(), c.cfg.MaxAnswer)
+	cn.auth = c.cfg.Auth.begin(t)
+	c.mu.Lock()
+	closed := c.closed
+	if !closed {
+		c.all[cn] = struct{}{}
+	}
+	c.mu.Unlock()
+	if closed {
+		cn.close()
+		return nil, ErrClosed
+	}
+	return cn, nil
+}
+
+// close ends every connection; messages under way fail.
+func (c *client) close() {
+	c.mu.Lock()
+	c.closed = true
+	conns := c.all
+	c.all = nil
+	c.idle = [lanes][]*conn{}
+	c.mu.Unlock()
+	for cn := range conns {
+		cn.close()
+	}
+}
