@@ -1,0 +1,183 @@
+package wsman
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"log"
+	"net"
+	"sync"
+	"sync/atomic"
+)
+
+var discardLog = log.New(io.Discard, "", 0)
+
+// listener hands out connections that can be reset, at most max at one time.
+type listener struct {
+	net.Listener
+	slots chan struct{}
+	done  chan struct{}
+	count *atomic.Uint64
+
+	mu     sync.Mutex
+	closed bool
+	conns  map[uint64]*conn
+	broken map[uint64]bool // connections that ended with an answer unread
+}
+
+func newListener(l net.Listener, limit int, count *atomic.Uint64) *listener {
+	return &listener{Listener: l, slots: make(chan struct{}, limit), done: make(chan struct{}), count: count,
+		conns: map[uint64]*conn{}, broken: map[uint64]bool{}}
+}
+
+// Accept waits for a free slot, then for a connection.
+func (l *listener) Accept() (net.Conn, error) {
+	select {
+	case l.slots <- struct{}{}:
+	case <-l.done:
+		return nil, net.ErrClosed
+	}
+	nc, err := l.Listener.Accept()
+	if err != nil {
+		<-l.slots
+		return nil, err
+	}
+	c := &conn{Conn: nc, l: l, id: l.count.Add(1)}
+	l.mu.Lock()
+	closed := l.closed
+	l.conns[c.id] = c
+	l.mu.Unlock()
+	if closed {
+		c.reset()
+		return nil, net.ErrClosed
+	}
+	return c, nil
+}
+
+// Close stops listening. Connections stay.
+func (l *listener) Close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return nil
+	}
+	l.closed = true
+	close(l.done)
+	return l.Listener.Close()
+}
+
+func (l *listener) resetAll() {
+	l.mu.Lock()
+	all := make([]*conn, 0, len(l.conns))
+	for _, c := range l.conns {
+		all = append(all, c)
+	}
+	l.mu.Unlock()
+	for _, c := range all {
+		c.reset()
+	}
+}
+
+// lost reports whether a connection ended in a way that shows that its client has not read the last answer.
+func (l *listener) lost(id uint64) bool {
+	l.mu.Lock()
+	c, broken := l.conns[id], l.broken[id]
+	l.mu.Unlock()
+	return broken || (c != nil && c.wasReset())
+}
+
+func (l *listener) forget(c *conn, broken bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, ok := l.conns[c.id]; !ok {
+		return
+	}
+	delete(l.conns, c.id)
+	if broken {
+		// One entry for each broken connection of a boot is little, yet nothing may grow without a bound.
+		if len(l.broken) >= 1<<16 {
+			clear(l.broken)
+		}
+		l.broken[c.id] = true
+	}
+	<-l.slots
+}
+
+// conn is a TCP connection that remembers how it ended.
+type conn struct {
+	net.Conn
+	l         *listener
+	id        uint64
+	answering atomic.Bool // a message is being answered
+	broken    atomic.Bool
+	once      sync.Once
+}
+
+// Read notes how the client's side ends. A reset means that it left with data unread. An ordinary end does so too
+// while an answer is still being made.
+func (c *conn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if err != nil && !isTimeout(err) && (!errors.Is(err, io.EOF) || c.answering.Load() || c.wasReset()) {
+		c.broken.Store(true)
+	}
+	return n, err
+}
+
+// Close closes the connection and gives its slot back.
+func (c *conn) Close() error {
+	err := c.Conn.Close()
+	c.once.Do(func() { c.l.forget(c, c.broken.Load()) })
+	return err
+}
+
+// reset closes the connection so that the client sees a reset and not an orderly end.
+func (c *conn) reset() {
+	if t, ok := c.Conn.(*net.TCPConn); ok {
+		// Without linger the close is orderly, which is still an end.
+		_ = t.SetLinger(0)
+	}
+	c.broken.Store(true)
+	c.Close()
+}
+
+// isTimeout tells the deadline by which net/http interrupts its own background read from an end of the connection.
+func isTimeout(err error) bool {
+	var ne net.Error
+	return errors.As(err, &ne) && ne.Timeout()
+}
+
+type connKey struct{}
+
+// session is what a connection has agreed on. The messages of a connection come one after the other, so it needs no
+// lock; conn is nil when a request does not come from a listener of ours.
+type session struct {
+	conn     *conn
+	identity *identity
+	ntlm     *ntlmHandshake
+	sealer   sealer
+	reported string // scheme and user last told to OnLogon
+}
+
+func (s *session) id() uint64 {
+	if s.conn == nil {
+		return 0
+	}
+	return s.conn.id
+}
+
+// withConn is http.Server.ConnContext.
+func withConn(ctx context.Context, nc net.Conn) context.Context {
+	if t, ok := nc.(*tls.Conn); ok {
+		nc = t.NetConn()
+	}
+	c, _ := nc.(*conn)
+	return context.WithValue(ctx, connKey{}, &session{conn: c})
+}
+
+func sessionOf(ctx context.Context) *session {
+	if s, ok := ctx.Value(connKey{}).(*session); ok {
+		return s
+	}
+	return &session{}
+}

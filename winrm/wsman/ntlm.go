@@ -1,0 +1,3 @@
+package wsman
+
+type ntlmHandshake struct{}
