@@ -151,8 +151,12 @@ func (d *decoder) list(n ast.Node, what string) ([]ast.Node, bool) {
 	items := make([]ast.Node, 0, len(seq.Values))
 	for _, v := range seq.Values {
 		if _, null := v.(*ast.NullNode); null || v == nil {
-			d.errorf(n, "%s has an item without a value", what)
-			return nil, false
+			line, col := place(n)
+			if v != nil {
+				line, col = place(v)
+			}
+			d.errorAt(line, col, "%s has an item without a value", what)
+			continue
 		}
 		items = append(items, v)
 	}

@@ -20,6 +20,7 @@ import (
 const MaxFile = 64 << 10
 
 const (
+	maxLines  = 5000
 	maxErrors = 20 // more than a screen of errors helps nobody
 	maxNested = 16 // the files nest four levels deep
 )
@@ -138,6 +139,10 @@ func (d *decoder) clean(src []byte) ([]byte, bool) {
 	src = bytes.ReplaceAll(src, []byte("\r\n"), []byte("\n"))
 	if len(bytes.TrimSpace(src)) == 0 {
 		d.errorAt(1, 1, "the file is empty")
+		return nil, false
+	}
+	if bytes.Count(src, []byte("\n")) > maxLines {
+		d.errorAt(1, 1, "the file has more than %d lines", maxLines)
 		return nil, false
 	}
 	line, col := 1, 1
