@@ -1,52 +1,57 @@
-// Package spell finds the known word that somebody meant.
-//
-// It knows nothing of the words themselves and imports nothing of this module;
-// every other package may import it.
+// Package spell guesses which known word an unknown one was meant to be. It is a leaf: it imports nothing of ours, and
+// anything may import it.
 package spell
 
-import "unicode/utf8"
+import (
+	"slices"
+	"strings"
+)
 
-// longest is the length in runes over which a word is nobody's slip of the
-// finger. It bounds the work.
-const longest = 40
-
-// Nearest returns the word of known with the smallest edit distance to word,
-// the first of them on a tie, or "" where none is near enough to be meant: at
-// most a third of the letters may differ, and one letter always may.
-func Nearest(word string, known []string) string {
-	length := utf8.RuneCountInString(word)
-	if length == 0 || length > longest {
+// Nearest gives the candidate that is closest to word, and "" where none is near enough to be worth a guess: at most
+// one edit in three letters, two edits for a word of six and more. Of equally near ones the first in the alphabet is
+// taken, so the answer does not depend on the order of candidates. Case does not count as an edit.
+func Nearest(word string, candidates []string) string {
+	if len(word) > 64 {
 		return ""
 	}
-	best, nearest := max(1, length/3)+1, ""
-	for _, k := range known {
-		if d := distance([]rune(word), []rune(k)); d < best && d < utf8.RuneCountInString(k) {
-			best, nearest = d, k
+	most := max(1, len(word)/3)
+	most = min(most, 3)
+	if len(word) <= 2 {
+		most = 1
+	}
+	lower := strings.ToLower(word)
+	best, bestAt := "", most+1
+	sorted := slices.Clone(candidates)
+	slices.Sort(sorted)
+	for _, c := range sorted {
+		d := Distance(lower, strings.ToLower(c))
+		if d < bestAt && d < max(len(c), 1) {
+			best, bestAt = c, d
 		}
 	}
-	return nearest
+	return best
 }
 
-// distance is the Levenshtein distance, with two neighbours swapped counted as
-// one step: the commonest slip of all.
-func distance(a, b []rune) int {
-	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range last {
-		last[j] = j
+// Distance is the number of edits between two words: insert, delete or replace a letter, or swap two neighbours.
+func Distance(a, b string) int {
+	x, y := []rune(a), []rune(b)
+	before, prev, row := make([]int, len(y)+1), make([]int, len(y)+1), make([]int, len(y)+1)
+	for j := range prev {
+		prev[j] = j
 	}
-	for i := 1; i <= len(a); i++ {
+	for i := 1; i <= len(x); i++ {
 		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			change := last[j-1]
-			if a[i-1] != b[j-1] {
-				change++
+		for j := 1; j <= len(y); j++ {
+			cost := 1
+			if x[i-1] == y[j-1] {
+				cost = 0
 			}
-			row[j] = min(change, last[j]+1, row[j-1]+1)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+			row[j] = min(prev[j]+1, row[j-1]+1, prev[j-1]+cost)
+			if i > 1 && j > 1 && x[i-1] == y[j-2] && x[i-2] == y[j-1] {
 				row[j] = min(row[j], before[j-2]+1)
 			}
 		}
-		before, last, row = last, row, before
+		before, prev, row = prev, row, before
 	}
-	return last[len(b)]
+	return prev[len(y)]
 }

@@ -1,35 +1,33 @@
-package spell_test
+package spell
 
-import (
-	"strings"
-	"testing"
-
-	"github.com/lrun/lrun/internal/spell"
-)
+import "testing"
 
 func TestNearest(t *testing.T) {
-	known := []string{"start", "stop", "upgrade", "restart", "verify", "hold", "wait", "at"}
-	for _, c := range []struct{ word, want string }{
-		{"verfy", "verify"},
-		{"vreify", "verify"}, // two neighbours swapped are one step
-		{"upgarde", "upgrade"},
-		{"restrat", "restart"},
-		{"stap", "stop"},
-		{"stat", "start"},
-		{"stop", "stop"},
-		{"shutdown", ""},
-		{"x", ""}, // one letter is no slip of another word
-		{"", ""},
-		{strings.Repeat("verify", 1000), ""},
+	actions := []string{"verify", "restart", "start", "stop", "skip", "wait", "failback", "failover", "run"}
+	for _, tt := range []struct{ word, want string }{
+		{"verfy", "verify"}, {"vreify", "verify"}, {"VERIFY", "verify"}, {"strat", "start"}, {"restat", "restart"},
+		{"fialover", "failover"}, {"wiat", "wait"}, {"rn", "run"}, {"reboot", ""}, {"", ""}, {"x", ""},
+		{"completely-different", ""},
 	} {
-		if got := spell.Nearest(c.word, known); got != c.want {
-			t.Errorf("Nearest(%q) = %q, want %q", c.word, got, c.want)
+		if got := Nearest(tt.word, actions); got != tt.want {
+			t.Errorf("Nearest(%q) = %q, want %q", tt.word, got, tt.want)
 		}
 	}
 }
 
-func TestTieGoesToTheFirst(t *testing.T) {
-	if got := spell.Nearest("bat", []string{"cat", "hat"}); got != "cat" {
-		t.Errorf("Nearest(bat) = %q, want the first of two equals, cat", got)
+func TestNearestDoesNotDependOnOrder(t *testing.T) {
+	if a, b := Nearest("cat", []string{"bat", "car"}), Nearest("cat", []string{"car", "bat"}); a != b || a != "bat" {
+		t.Errorf("got %q and %q, want bat both times", a, b)
+	}
+}
+
+func TestDistance(t *testing.T) {
+	for _, tt := range []struct {
+		a, b string
+		want int
+	}{{"", "", 0}, {"", "abc", 3}, {"abc", "acb", 1}, {"kitten", "sitting", 3}, {"größe", "grösse", 2}} {
+		if got := Distance(tt.a, tt.b); got != tt.want {
+			t.Errorf("Distance(%q, %q) = %d, want %d", tt.a, tt.b, got, tt.want)
+		}
 	}
 }

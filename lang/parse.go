@@ -1,0 +1,145 @@
+package lang
+
+import (
+	"errors"
+	"sort"
+	"sync"
+
+	"github.com/alecthomas/participle/v2"
+	"github.com/alecthomas/participle/v2/lexer"
+)
+
+// grammar is built from the tags in ast.go, once, when it is first needed. With no lookahead a branch is taken by its
+// first token, so an error is always blamed on the token that has no place.
+var grammar = sync.OnceValue(func() *participle.Parser[File] {
+	return participle.MustBuild[File](
+		participle.Lexer(lexerDef{}),
+		participle.UseLookahead(0),
+		participle.Union[Item](&Step{}, &If{}, &ForEach{}, &Param{}, &Window{}, &Include{}, &Define{}, &Handler{}),
+		participle.Union[Stmt](&Step{}, &If{}, &ForEach{}),
+		participle.Union[Action](
+			&Note{}, &Stop{}, &Upgrade{}, &Restart{}, &Verify{}, &WaitReady{}, &HoldReady{}, &StartServices{},
+			&failoverForm{}, &failbackForm{}, &Run{}, &Confirm{}, &Notify{}, &Sleep{}, &Skip{}, &Abort{}, &Call{}),
+	)
+})
+
+// EBNF is the grammar as participle understands it, for reference and for review of changes.
+func EBNF() string { return grammar().String() }
+
+// Parse reads one file: syntax only, no include is followed and no name resolved. The file is never nil; where the
+// findings hold an error it is what could be understood. A source that passes 1 MiB, is not UTF-8, or nests deeper
+// than 64 levels is refused before parsing.
+func Parse(filename string, src []byte) (*File, Diagnostics) {
+	f, _, ds := parse(filename, src)
+	return f, ds
+}
+
+// parse is Parse, and gives the tokens as well.
+func parse(filename string, src []byte) (*File, *tokens, Diagnostics) {
+	if ds := checkText(filename, src); ds != nil {
+		return &File{}, nil, ds
+	}
+	t := scan(filename, src)
+	shape := t.matchBlocks()
+	if t.fatal {
+		return &File{}, t, t.diags.sorted(filename)
+	}
+	f := t.parseTokens(shape)
+	if len(t.diags) >= maxSyntaxErrors {
+		t.diags = t.diags[:maxSyntaxErrors]
+		p := t.diags[maxSyntaxErrors-1].Pos
+		t.diags.add(codeLimit, p, p, "mend these first", "more than %d syntax errors; the rest is not shown", maxSyntaxErrors-1)
+	}
+	return f, t, t.diags.sorted(filename)
+}
+
+// parseTokens parses, and after an error blanks the line that has it and parses again, so that a pass shows several.
+func (t *tokens) parseTokens(shape *blocks) *File {
+	toks := shape.toks
+	tried := map[int]int{} // line -> how often it was mended
+	for {
+		lex, err := lexer.Upgrade(&tokenReader{toks: toks})
+		if err != nil { // a tokenReader has no errors
+			panic(err)
+		}
+		f, err := grammar().ParseFromLexer(lex)
+		if err == nil {
+			t.lower(f)
+			return f
+		}
+		var unexpected *participle.UnexpectedTokenError
+		if !errors.As(err, &unexpected) {
+			panic(err) // the grammar has no captures that can fail
+		}
+		at := findToken(toks, unexpected.Unexpected.Pos.Offset)
+		line := toks[lineStart(toks, at)].Pos.Line
+		if tried[line] == 0 && !t.bad[line] {
+			t.explain(toks, at, shape)
+		}
+		tried[line]++
+		if len(t.diags) >= maxSyntaxErrors || tried[line] > 3 {
+			return &File{} // never lowered, so nobody may read it
+		}
+		toks = mend(toks, at, tried[line], shape)
+	}
+}
+
+// findToken is the index of the first token at or behind an offset.
+func findToken(toks []lexer.Token, offset int) int {
+	i := sort.Search(len(toks), func(i int) bool { return toks[i].Pos.Offset >= offset })
+	return min(i, len(toks)-1)
+}
+
+// lineStart and lineEnd bound the logical line of a token; lineEnd is its EOL, or the EOF.
+func lineStart(toks []lexer.Token, at int) int {
+	for at > 0 && toks[at-1].Type != tokEOL {
+		at--
+	}
+	return at
+}
+
+func lineEnd(toks []lexer.Token, at int) int {
+	for at < len(toks)-1 && toks[at].Type != tokEOL {
+		at++
+	}
+	return at
+}
+
+// mend replaces the line of a wrong token by one that keeps the blocks around it in balance: an opener by one that
+// may stand anywhere, any other line by nothing.
+func mend(toks []lexer.Token, at, try int, shape *blocks) []lexer.Token {
+	from, to := lineStart(toks, at), lineEnd(toks, at)
+	pos := toks[from].Pos
+	word := func(typ lexer.TokenType, text string) lexer.Token { return lexer.Token{Type: typ, Value: text, Pos: pos} }
+	var line []lexer.Token
+	first := toks[from]
+	switch {
+	case isWord(first, "end") && try == 1:
+		line = append(line, first)
+	case isWord(first, "else") && shape.closes[first.Pos.Offset] && try == 1:
+		line = append(line, first)
+	}
+	if to > from && toks[to-1].Type == tokColon {
+		if len(line) == 1 && isWord(first, "end") {
+			line = append(line, word(tokEOL, "\n"))
+		}
+		if len(line) != 1 {
+			line = append(line, word(tokKeyword, "if"), word(tokKeyword, "paired"))
+		}
+		line = append(line, toks[to-1])
+	}
+	if len(line) > 0 || from == 0 {
+		line = append(line, toks[to])
+	} else if toks[to].Type == lexer.EOF {
+		line = append(line, toks[to])
+	}
+	if len(line) == 1 && line[0].Type == tokEOL {
+		line = nil
+	}
+	out := make([]lexer.Token, 0, len(toks)+4)
+	out = append(out, toks[:from]...)
+	out = append(out, line...)
+	return append(out, toks[to+1:]...)
+}
+
+func isWord(t lexer.Token, word string) bool { return t.Type == tokKeyword && t.Value == word }
