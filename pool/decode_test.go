@@ -282,7 +282,7 @@ func TestScenarioValues(t *testing.T) {
   rgs_stuck: [fe01.contoso.com, fe02.contoso.com]
   stale: fe03.contoso.com
   failed_over: true
-  edge: yes
+  edge: True
   database_due: true
   cms: here
   sql: lost

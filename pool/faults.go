@@ -67,12 +67,12 @@ func (d *scenarioDecoder) fault(n ast.Node) (Fault, bool) {
 	}
 	for _, key := range faultShape.keys {
 		if o[key] != nil && !slices.Contains(form.keys, key) {
-			d.errorf(o[key], "%s does not go with %s; known there: %s", key, form.mark, strings.Join(form.keys, ", "))
+			d.errorf(o[key], "%q does not go with %q; known there: %s", key, form.mark, strings.Join(form.keys, ", "))
 		}
 	}
 	for _, key := range form.required {
 		if o[key] == nil {
-			d.errorf(n, "a fault with %s needs %s too", form.mark, key)
+			d.errorf(n, "a fault with %q needs %q too", form.mark, key)
 		}
 	}
 	if len(d.errs) > before {
@@ -92,7 +92,7 @@ func (d *scenarioDecoder) form(n ast.Node, o map[string]ast.Node) *faultForm {
 		switch form := &faultForms[i]; {
 		case o[form.mark] == nil:
 		case found != nil:
-			d.errorf(n, "%s and %s do not go together: write two faults", found.mark, form.mark)
+			d.errorf(n, "%q and %q do not go together: write two faults", found.mark, form.mark)
 			return nil
 		default:
 			found = form

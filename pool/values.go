@@ -192,11 +192,8 @@ func (d *decoder) boolean(n ast.Node, what string) (value, ok bool) {
 	if !ok {
 		return false, false
 	}
-	switch strings.ToLower(s) {
-	case "true", "yes":
-		return true, true
-	case "false", "no":
-		return false, true
+	if b, plain := n.(*ast.BoolNode); plain {
+		return b.Value, true
 	}
 	d.errorf(n, "%s is true or false, not %s", what, quote(s))
 	return false, false
