@@ -12,7 +12,7 @@ import (
 
 // Auth is one way to log on. [Basic], [NTLM], [Kerberos] and [Certificate] make one.
 type Auth interface {
-	challenge() string          // what a 401 says in WWW-Authenticate, "" for nothing
+	challenges() []string       // what a 401 says in WWW-Authenticate
 	accept(a *attempt) *verdict // nil means that the attempt is of another kind
 }
 
@@ -166,7 +166,7 @@ type basicAuth struct{ accounts Accounts }
 // Basic checks user and password on each message.
 func Basic(accounts Accounts) Auth { return basicAuth{accounts} }
 
-func (basicAuth) challenge() string { return `Basic realm="WSMAN"` }
+func (basicAuth) challenges() []string { return []string{`Basic realm="WSMAN"`} }
 
 func (b basicAuth) accept(a *attempt) *verdict {
 	if a.scheme != "basic" {
@@ -200,7 +200,7 @@ func Certificate(ca *x509.CertPool, user func(*x509.Certificate) (string, bool))
 	return certificateAuth{ca, user}
 }
 
-func (certificateAuth) challenge() string { return "" }
+func (certificateAuth) challenges() []string { return nil }
 
 func (c certificateAuth) accept(a *attempt) *verdict {
 	if a.scheme != secprofileMutual {

@@ -97,9 +97,11 @@ func (x *exchange) unauthorized() {
 	h.Del("WWW-Authenticate")
 	named := map[string]bool{}
 	for _, a := range x.b.host.server.opts.Auth {
-		if c := a.challenge(); c != "" && !named[c] {
-			named[c] = true
-			h.Add("WWW-Authenticate", c)
+		for _, c := range a.challenges() {
+			if !named[c] {
+				named[c] = true
+				h.Add("WWW-Authenticate", c)
+			}
 		}
 	}
 	h.Set("Content-Length", "0")
