@@ -21,6 +21,7 @@ type command struct {
 	id    string
 
 	input     chan struct{}           // closed when no Send is under way any more
+	received  chan struct{}           // closed when no Receive is
 	stopInput context.CancelCauseFunc // ends the input
 	lost      bool                    // the server has no such shell any more
 }
@@ -30,7 +31,7 @@ type command struct {
 func (c *command) follow(ctx context.Context, stdin []byte) (Result, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	c.stopInput = cancel
-	c.input = make(chan struct{})
+	c.input, c.received = make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(c.input)
 		if err := c.send(ctx, stdin); err != nil {
@@ -38,14 +39,16 @@ func (c *command) follow(ctx context.Context, stdin []byte) (Result, error) {
 		}
 	}()
 	res, err := c.receive(ctx)
+	close(c.received)
 	if err != nil {
 		cancel(err) // no more input for a command that is given up
 	}
 	return res, err
 }
 
-// send delivers stdin in chunks, the last one marked as the end. A fault is not told as an error, since a command
-// that ends early may refuse the rest of its input and its output is still worth reading.
+// send delivers stdin in chunks, the last one marked as the end. After a fault the command is granted a moment to
+// end: one that ended early refuses the rest of its input, and its output is still worth reading. One that does not
+// end then lacks input for ever.
 func (c *command) send(ctx context.Context, stdin []byte) error {
 	for first := true; first || len(stdin) > 0; first = false {
 		chunk := stdin[:min(len(stdin), maxChunk)]
@@ -53,7 +56,13 @@ func (c *command) send(ctx context.Context, stdin []byte) error {
 		if err := c.sendChunk(ctx, chunk, len(stdin) == 0); err != nil {
 			var fault *Fault
 			if errors.As(err, &fault) {
-				return nil
+				t := time.NewTimer(c.s.c.cfg.CleanupTimeout)
+				defer t.Stop()
+				select {
+				case <-c.received:
+					return nil
+				case <-t.C:
+				}
 			}
 			return err
 		}

@@ -168,7 +168,13 @@ func (c *conn) exchange(ctx context.Context, header http.Header, body []byte) (r
 		return reply{}, false, err
 	}
 	stop := context.AfterFunc(ctx, func() { c.fail(context.Cause(ctx)) })
-	defer stop()
+	defer func() {
+		// Where the context ended at the last moment its function is running now, and would close the connection
+		// under the next message.
+		if !stop() {
+			c.close()
+		}
+	}()
 
 	c.busy.Store(true)
 	if _, err := c.nc.Write(c.request(header, body)); err != nil {
