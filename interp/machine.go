@@ -1,0 +1,367 @@
+package interp
+
+import (
+	"time"
+
+	"github.com/lrun/lrun/pool"
+)
+
+// Args is what a run is started with, beside its program.
+type Args struct {
+	// Clock is the local time of day at which the run starts, since midnight; it places `window until`.
+	Clock time.Duration
+}
+
+// Machine runs a [Program]. It is pure: events go in by [Machine.Step], effects and records come out; it has no clock,
+// does no I/O, draws no lots and starts no goroutine. It is total: no event, however odd, makes it panic.
+type Machine struct {
+	prog  *Program
+	args  Args
+	st    State
+	texts texts
+	out   Output
+
+	guards guards // which parts of the interlock are off: none but in tests
+}
+
+// texts is what the machine keeps for people only; no decision depends on it.
+type texts struct {
+	cause string               // what the World said when the run's cause arose
+	task  [mainTask + 1]string // what the World last said to a task
+}
+
+// Output is what one Step gives. It is the machine's own and holds until the next Step.
+type Output struct {
+	Effects []Effect
+	Records []Record // none where the machine is quiet
+	// Asked tells which questions of time this Step answered with "still in time"; one who explores must ask them again
+	// with a later time.
+	Asked Asked
+
+	quiet bool
+	input bool // the event of this Step is on record
+	ev    Event
+}
+
+// Asked is a set of questions of time.
+type Asked uint8
+
+// The questions.
+const (
+	AskedWindow Asked = 1 << iota // is the window over?
+	AskedLeft                     // `if left D`
+	AskedAge                      // is the reading older than 15 minutes?
+)
+
+// New makes a machine that has not begun; its first event is Began.
+func New(p *Program, args Args) *Machine {
+	m := &Machine{prog: p, args: args}
+	m.st.loop = none
+	m.st.cursor = none
+	m.st.cause.pc = none
+	switch {
+	case p.Window.For > 0:
+		m.st.windowEnd = p.Window.For
+	case p.Window.Until >= 0:
+		m.st.windowEnd = nextTime(args.Clock, p.Window.Until)
+	}
+	return m
+}
+
+// nextTime is how long after the clock says from it next says to; a whole day where they are the same.
+func nextTime(from, to time.Duration) time.Duration {
+	const day = 24 * time.Hour
+	d := (to - from) % day
+	if d <= 0 {
+		d += day
+	}
+	return d
+}
+
+// Quiet makes the machine write no records, for those who only want its effects.
+func (m *Machine) Quiet() { m.out.quiet = true }
+
+// Program is what the machine runs.
+func (m *Machine) Program() *Program { return m.prog }
+
+// State copies the state, to be put back by [Machine.SetState] on a machine of the same program.
+func (m *Machine) State() State { return m.st }
+
+// SetState makes s the state.
+func (m *Machine) SetState(s *State) { m.st = *s }
+
+// Step takes in one event and tells what is to be done about it. An event about an effect that the machine does not
+// wait for (any more) changes nothing.
+func (m *Machine) Step(ev Event) *Output {
+	m.out.Effects = m.out.Effects[:0]
+	m.out.Records = m.out.Records[:0]
+	m.out.Asked = 0
+	if m.stale(&ev) {
+		return &m.out
+	}
+	if ev.At > m.st.now {
+		m.st.now = ev.At
+	}
+	m.out.input, m.out.ev = false, ev
+	switch ev.Kind {
+	case Began:
+		m.begin()
+	case Ended:
+		m.ended(&ev)
+	case Progress:
+		m.progress(&ev)
+	case Fact:
+		m.emit(Record{Kind: RecFact, Server: ev.Server, Domain: none, PC: none})
+	case Pause, Interrupt:
+		m.signal(ev.Kind)
+	case Resumed:
+		m.resume(&ev)
+	}
+	m.advance()
+	if !m.out.input {
+		m.emit(Record{Kind: RecTimer, Server: Pool, Domain: none, PC: none})
+	}
+	return &m.out
+}
+
+// stale reports whether the event says nothing that the machine could still use.
+func (m *Machine) stale(ev *Event) bool {
+	s := &m.st
+	switch ev.Kind {
+	case Began:
+		return s.seq != 0 || s.main().phase != idle
+	case Resumed:
+		return s.main().phase == idle && !s.finished
+	case Ended, Progress:
+		if s.finished {
+			return true
+		}
+		if s.asked && ev.ID == s.leaveID {
+			return ev.Kind == Progress
+		}
+		t := taskOf(ev.ID)
+		if t < 0 || s.tasks[t].id != ev.ID {
+			return true
+		}
+		switch s.tasks[t].phase {
+		case acting, looking, waiting:
+			return false
+		}
+		return true
+	}
+	return s.finished
+}
+
+// taskOf is the index of the task that an effect belongs to, or -1.
+func taskOf(id EffectID) int {
+	switch {
+	case id.Server == Pool:
+		return mainTask
+	case id.Server >= 0 && id.Server < pool.MaxServers:
+		return int(id.Server)
+	}
+	return -1
+}
+
+// serverOf is the server of a task, or Pool.
+func serverOf(t int) int8 {
+	if t == mainTask {
+		return Pool
+	}
+	return int8(t)
+}
+
+// begin asks for a first look at the pool: nothing is begun on a pool that is between failover and failback.
+func (m *Machine) begin() {
+	m.emit(Record{Kind: RecBegin, Server: Pool, Domain: none, PC: none})
+	main := m.st.main()
+	main.pc = 0
+	m.survey(mainTask, askStart)
+}
+
+// emit writes a record. The first one of a Step carries the event that entered.
+func (m *Machine) emit(r Record) {
+	m.st.seq++
+	first := !m.out.input
+	m.out.input = true
+	if m.out.quiet {
+		return
+	}
+	r.Seq, r.At = m.st.seq, m.st.now
+	if first {
+		r.Input, r.Ev = true, m.out.ev
+	}
+	m.out.Records = append(m.out.Records, r)
+}
+
+// act sends an effect for a task.
+func (m *Machine) act(t int, a Action, ph phase, e Effect) {
+	tk := &m.st.tasks[t]
+	if tk.count < 255 {
+		tk.count++
+	}
+	e.Action = a
+	e.ID = EffectID{
+		Epoch: m.st.epoch, Turn: m.st.turnNo, Server: serverOf(t), PC: uint16(tk.pc), Try: tk.try, Phase: tk.count,
+	}
+	e.Server = serverOf(t)
+	if !serverAction(a) && a != Look {
+		e.Server = Pool
+	}
+	e.Domain = m.domainOf(t)
+	tk.id, tk.phase = e.ID, ph
+	if ph == acting {
+		tk.effect = a
+		if !e.Attach {
+			tk.ref = e.ID
+		}
+	}
+	m.out.Effects = append(m.out.Effects, e)
+}
+
+// domainOf is the domain that a task's readings concern, or -1 outside the loops.
+func (m *Machine) domainOf(t int) int8 {
+	if t != mainTask {
+		if m.st.inTurn() {
+			return int8(m.prog.Pool.Servers[t].Domain)
+		}
+		return none
+	}
+	if !m.st.inTurn() || m.st.cursor < 0 {
+		return none
+	}
+	if m.prog.Instrs[m.st.loop].OverServers {
+		return int8(m.prog.Pool.Servers[m.st.cursor].Domain)
+	}
+	return int8(m.st.cursor)
+}
+
+// late reports whether the time has come, and notes the question.
+func (m *Machine) late(at time.Duration, q Asked) bool {
+	if m.st.now >= at {
+		return true
+	}
+	m.out.Asked |= q
+	return false
+}
+
+// windowOver reports whether no new turn may begin.
+func (m *Machine) windowOver() bool {
+	return m.st.windowEnd > 0 && m.late(m.st.windowEnd, AskedWindow)
+}
+
+// advance lets every task that can go on do so, in a fixed order, until all wait for something.
+func (m *Machine) advance() {
+	s := &m.st
+	for {
+		moved := false
+		for t := range s.tasks {
+			if s.finished {
+				return
+			}
+			if s.tasks[t].phase != ready {
+				continue
+			}
+			moved = true
+			if t == mainTask {
+				m.advanceMain()
+			} else {
+				m.advanceServer(t)
+			}
+		}
+		if !moved {
+			return
+		}
+	}
+}
+
+// advanceServer carries out the next instruction of a server's task.
+func (m *Machine) advanceServer(t int) {
+	s := &m.st
+	tk := &s.tasks[t]
+	if s.halting() {
+		m.leaveTask(t, held)
+		return
+	}
+	in := &m.prog.Instrs[tk.pc]
+	switch in.Op {
+	case OpStep:
+		m.step(t, in)
+	case OpJump:
+		tk.pc = in.Next
+	case OpIf:
+		m.branch(t, in)
+	case OpEndTask:
+		if in.Handler == 0 {
+			tk.at = in.Next // just behind the fork
+		}
+		m.leaveTask(t, idle)
+	default: // the compiler puts no other instruction into a fork
+		m.leaveTask(t, idle)
+	}
+}
+
+// leaveTask ends a server's part in the fork, and lets the next one in the queue begin.
+func (m *Machine) leaveTask(t int, ph phase) {
+	s := &m.st
+	s.tasks[t].phase = ph
+	bit := pool.SetOf(t)
+	if s.active&bit == 0 {
+		return
+	}
+	s.active &^= bit
+	if s.main().phase == joining {
+		m.fill()
+	}
+}
+
+// advanceMain carries out the next instruction of the runbook itself.
+func (m *Machine) advanceMain() {
+	s := &m.st
+	tk := s.main()
+	if s.handler == 0 && m.mustEnd() {
+		return
+	}
+	in := &m.prog.Instrs[tk.pc]
+	if s.handler == 0 && tk.pc > tk.at && !in.InElse && !s.bringingBack() {
+		tk.at = tk.pc
+	}
+	switch in.Op {
+	case OpStep:
+		if s.handler == 0 && tk.pc < tk.at && !tk.begun { // on the way back to where it was
+			tk.pc = in.Next
+			return
+		}
+		m.step(mainTask, in)
+	case OpJump:
+		tk.pc = in.Next
+	case OpIf:
+		m.branch(mainTask, in)
+	case OpTurns:
+		m.nextTurn(in)
+	case OpEndTurn:
+		m.endTurn(in)
+	case OpFork:
+		m.fork(in)
+	default: // OpEnd
+		m.endBody()
+	}
+}
+
+// mustEnd ends the run where it may not go on with the runbook proper.
+func (m *Machine) mustEnd() bool {
+	s := &m.st
+	switch {
+	case s.stop == stopInterrupt:
+		m.end(Interrupted, cause{none, Pool, StoppedByOperator})
+	case s.ending == AbortedRun || s.ending == WindowClosed:
+		m.end(s.ending, s.cause)
+	case s.ending >= FailedRun && (!s.inTurn() || s.part&s.down == 0):
+		m.end(s.ending, s.cause)
+	case s.stop == stopPause && (!s.inTurn() || !s.touched):
+		m.end(Paused, cause{none, Pool, PausedByOperator})
+	default:
+		return false
+	}
+	return true
+}

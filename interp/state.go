@@ -1,0 +1,152 @@
+package interp
+
+import (
+	"time"
+
+	"github.com/lrun/lrun/pool"
+)
+
+// mainTask is the index of the task that runs the runbook itself; the tasks before it are the servers', by their index.
+const mainTask = pool.MaxServers
+
+// phase is what a task is doing.
+type phase uint8
+
+const (
+	idle    phase = iota // it has nothing to do
+	ready                // it goes on at pc
+	acting               // its effect is out
+	looking              // it does not know how its effect ended, and looks
+	waiting              // a timer runs until its next try
+	parked               // it waits until the interlock lets the turn begin
+	joining              // the main task waits for its fork
+	held                 // it stays at pc: failed, in doubt or stopped; a resume lets it go on
+)
+
+// ask says what a main task's Survey or Read is for.
+type ask uint8
+
+const (
+	askNothing  ask = iota
+	askStart        // the run begins, or goes on
+	askTurn         // a turn comes
+	askFailback     // is there anything to fail back
+	askIf           // facts of an `if`
+)
+
+// task is the control state of one server, or of the runbook itself. It is flat.
+type task struct {
+	pc     int32         // the instruction it is at
+	anchor int32         // the last instruction outside any `else`: where a resume begins anew
+	at     int32         // servers: first instruction of the turn's body that is not done for it; main: as far as it came
+	id     EffectID      // the effect that is out
+	ref    EffectID      // the action it is about: id itself, or what is looked at or gone on with
+	began  time.Duration // of the step
+	tryAt  time.Duration // of this try
+
+	phase      phase
+	effect     Action // what id asked for; while looking, what is looked at
+	ask        ask
+	try        uint16
+	count      uint8 // effects of this try so far
+	starts     uint8 // how often this try's action was begun anew because it never began
+	begun      bool  // the step's start is on record
+	bound      bool  // the bound has passed
+	onlyBusy   bool  // wait ready: every try so far read Busy
+	onlyDomain bool  // wait ready: every try so far read Ready, but the domain's flag False
+	doubt      bool  // held because nobody knows how its effect ended
+	assume     assumption
+}
+
+// assumption is what the operator said of a step in doubt.
+type assumption uint8
+
+const (
+	assumeNothing assumption = iota
+	assumeDone
+	assumeRedo
+)
+
+// cause is why a run ends: the first step that brought it to its ending.
+type cause struct {
+	pc     int32
+	server int8
+	reason Reason
+}
+
+// State is all that a [Machine] knows, a flat value without pointers: a copy of it is a fork of the run.
+type State struct {
+	tasks [mainTask + 1]task
+	saved task // the main task as it was when a handler took over
+
+	now       time.Duration
+	windowEnd time.Duration // 0 = no window
+	readAt    time.Duration // when reading was taken
+	reading   Reading
+	seq       int64
+	cause     cause
+
+	loop   int32 // the OpTurns of the turn under way, or none
+	cursor int16 // its domain or server
+	turnNo uint8
+	epoch  uint8
+
+	ending   Ending
+	finished bool
+	stop     uint8 // 0; 1: pause; 2: interrupt
+	handler  uint8 // the handler that runs: 0 none, 1 `on failure`, 2 `on window`
+
+	leave    bool // the interlock let this turn take servers out of service
+	asked    bool // a Read for the interlock is out, as leaveID
+	touched  bool // a server action of this turn has begun
+	readIn   bool // reading was taken in this turn
+	failover bool // the pool is failed over
+	surveyed bool // the pool has been looked at since the run began
+	leaveID  EffectID
+
+	turn   pool.Set // servers of the turn
+	part   pool.Set // … that still take part
+	active pool.Set // servers whose task the fork waits for
+	queue  pool.Set // servers whose task it has not begun
+
+	took       pool.Set // taken out of service by this run
+	unverified pool.Set // … and not verified since
+	down       pool.Set // … and not seen back in service since
+	touchedBy  pool.Set // servers this run acted on
+	skipped    pool.Set
+	failed     pool.Set
+	doubtful   pool.Set
+	done       [maxLoops]pool.Set
+	upgraded   [maxUpgrades]pool.Set
+}
+
+const (
+	stopPause     = 1
+	stopInterrupt = 2
+
+	onFailure = 1
+	onWindow  = 2
+)
+
+func (s *State) main() *task { return &s.tasks[mainTask] }
+
+func (s *State) inTurn() bool { return s.loop != none }
+
+// bringingBack reports whether the turn under way only goes on so that servers which are down are not left so.
+func (s *State) bringingBack() bool {
+	return s.inTurn() && (s.ending == FailedRun || s.ending == InDoubt)
+}
+
+// halting reports whether nothing new may begin: the run was aborted or interrupted, or its window closed on the turn.
+func (s *State) halting() bool {
+	return s.handler == 0 && (s.ending == AbortedRun || s.ending == WindowClosed || s.stop == stopInterrupt)
+}
+
+// allUpgraded is the set of servers on which some `upgrade` step came to its end.
+func (s *State) allUpgraded() pool.Set {
+	var all pool.Set
+	for _, u := range s.upgraded {
+		all |= u
+	}
+	return all
+}

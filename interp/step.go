@@ -1,0 +1,482 @@
+package interp
+
+import (
+	"time"
+
+	"github.com/lrun/lrun/pool"
+)
+
+// defaultReading bounds one reading of the readiness where `every` does not: on 2015 and later the cmdlet blocks while
+// replicas are built.
+const defaultReading = 10 * time.Minute
+
+// maxStarts is how often an action that never began is begun again within one try.
+const maxStarts = 3
+
+// step begins the step at a task's pc, or goes on with it once the turn may begin.
+func (m *Machine) step(t int, in *Instr) {
+	s := &m.st
+	tk := &s.tasks[t]
+	if !tk.begun {
+		if why := m.passOver(t, in); why != NoReason {
+			m.recordStart(t, in)
+			m.rec(t, Record{Kind: RecEnd, Action: in.Action, Outcome: Skipped, Reason: why})
+			tk.pc = in.Next
+			return
+		}
+		m.openStep(t, in)
+		switch in.Action {
+		case Note:
+			m.rec(t, Record{Kind: RecNote, Action: Note, Text: m.Render(in.Text, serverOf(t))})
+			m.closeStep(t, in.Next)
+			return
+		case Skip:
+			m.skip(t)
+			return
+		case Abort:
+			m.abort(t, in)
+			return
+		}
+		m.recordStart(t, in)
+	}
+	m.try(t, in)
+}
+
+// openStep makes a fresh step of a task: first try, no bound passed.
+func (m *Machine) openStep(t int, in *Instr) {
+	tk := &m.st.tasks[t]
+	if !in.InElse && in.Handler == 0 {
+		tk.anchor = tk.pc
+	}
+	tk.begun, tk.bound, tk.doubt = true, false, false
+	tk.try, tk.count, tk.starts = 1, 0, 0
+	tk.onlyBusy, tk.onlyDomain = true, true
+	tk.began, tk.tryAt = m.st.now, m.st.now
+	m.texts.task[t] = ""
+}
+
+func (m *Machine) closeStep(t int, next int32) {
+	tk := &m.st.tasks[t]
+	tk.begun = false
+	tk.pc, tk.phase = next, ready
+}
+
+// passOver tells why a step is not to be done at all, if so.
+func (m *Machine) passOver(t int, in *Instr) Reason {
+	s := &m.st
+	poolGate := in.Action == WaitReady || in.Action == Hold
+	switch {
+	case poolGate && in.InLoop && s.failover:
+		return AlreadyFailedOver
+	case in.Handler == 0 && s.bringingBack() && passedWhenFailing(in.Action):
+		return TurnFailing
+	case in.Action == Upgrade && t != mainTask && s.upgraded[in.Upgrade].Has(t):
+		return AlreadyDone
+	case in.Action == Failover && s.failover:
+		return AlreadyFailedOver
+	}
+	return NoReason
+}
+
+// passedWhenFailing tells the steps that guard what comes after the turn: once the run is failing nothing comes after
+// it, and the servers which are down must not be left so because a guard says no.
+func passedWhenFailing(a Action) bool {
+	switch a {
+	case WaitReady, Hold, Failover, Failback, Sleep:
+		return true
+	}
+	return false
+}
+
+// try begins one try of a step.
+func (m *Machine) try(t int, in *Instr) {
+	s := &m.st
+	tk := &s.tasks[t]
+	if t != mainTask && in.Handler == 0 && !m.mayAct(t, in) {
+		return
+	}
+	left, over := m.left(tk, in)
+	if over {
+		m.stepFailed(t, BoundPassed, true)
+		return
+	}
+	switch in.Action {
+	case WaitReady:
+		limit := in.Every
+		if limit == 0 {
+			limit = defaultReading
+		}
+		if left > 0 && left < limit {
+			limit = left
+		}
+		m.act(t, Read, acting, Effect{Within: limit})
+	case Failover:
+		if !m.prog.Pool.Paired() {
+			m.stepFailed(t, NotPaired, true)
+			return
+		}
+		m.act(t, Failover, acting, Effect{Within: left})
+	case Failback:
+		m.survey(t, askFailback)
+	case Sleep:
+		m.act(t, Sleep, acting, Effect{For: in.For})
+	case Hold:
+		m.act(t, Hold, acting, Effect{Within: left, For: in.For})
+	default:
+		m.begunOn(t, in.Action)
+		m.act(t, in.Action, acting, Effect{Within: left})
+	}
+}
+
+// mayAct asks what stands before an action on a server: the window at the turn's first one, and the interlock before
+// the first that takes a server out of service.
+func (m *Machine) mayAct(t int, in *Instr) bool {
+	s := &m.st
+	if !serverAction(in.Action) {
+		return true
+	}
+	if s.inTurn() && !s.touched && !s.bringingBack() && m.windowOver() {
+		m.setEnding(WindowClosed, t, WindowOver)
+		s.tasks[t].begun = false
+		m.leaveTask(t, held)
+		return false
+	}
+	if in.Action.OutOfService() && !s.failover {
+		if !s.inTurn() {
+			m.refuse(t, NotInTurn)
+			return false
+		}
+		if !s.leave && !m.askLeave(t) {
+			return false
+		}
+	}
+	s.touched = true
+	return true
+}
+
+// serverAction tells the actions that are carried out on a server.
+func serverAction(a Action) bool {
+	switch a {
+	case Stop, Start, Upgrade, Restart, Verify, FailoverServer, FailbackServer, Run:
+		return true
+	}
+	return false
+}
+
+// begunOn keeps the books on a server before an action begins there.
+func (m *Machine) begunOn(t int, a Action) {
+	if t == mainTask {
+		return
+	}
+	s := &m.st
+	bit := pool.SetOf(t)
+	if serverAction(a) {
+		s.touchedBy |= bit
+	}
+	if a.OutOfService() {
+		s.took |= bit
+		s.unverified |= bit
+		s.down |= bit
+	}
+}
+
+// left is what is left of a step's bound: 0 where it has none.
+func (m *Machine) left(tk *task, in *Instr) (d time.Duration, over bool) {
+	if in.Within == 0 {
+		return 0, false
+	}
+	d = in.Within - (m.st.now - tk.began)
+	return d, d <= 0
+}
+
+// ended takes in the end of an effect.
+func (m *Machine) ended(ev *Event) {
+	s := &m.st
+	if s.asked && ev.ID == s.leaveID {
+		s.asked = false
+		m.takeReading(ev, Record{Server: Pool})
+		m.release(m.judge())
+		return
+	}
+	t := taskOf(ev.ID)
+	tk := &s.tasks[t]
+	if ev.Text != "" {
+		m.texts.task[t] = ev.Text
+	}
+	if tk.ask != askNothing && tk.phase == acting {
+		m.answered(t, ev)
+		return
+	}
+	in := &m.prog.Instrs[tk.pc]
+	switch tk.phase {
+	case waiting:
+		tk.try++
+		tk.count, tk.starts = 0, 0
+		tk.tryAt = s.now
+		m.rec(t, Record{Kind: RecTry, Action: in.Action})
+		m.try(t, in)
+	case looking:
+		m.lookAnswer(t, in, ev)
+	case acting:
+		if tk.effect == Read {
+			m.readingForWait(t, in, ev)
+			return
+		}
+		m.actionEnded(t, in, ev)
+	}
+}
+
+// actionEnded sorts the ends of an action.
+func (m *Machine) actionEnded(t int, in *Instr, ev *Event) {
+	tk := &m.st.tasks[t]
+	if ev.Reading.State != NoReading {
+		m.keepReading(&ev.Reading)
+	}
+	switch {
+	case ev.Outcome == Done:
+		m.stepDone(t, in, Record{})
+	case ev.Outcome == Unknown && in.Action.Changes():
+		tk.bound = tk.bound || ev.Bound
+		m.lookAt(t)
+	case ev.Outcome == Unknown && in.Action == Notify:
+		m.stepDone(t, in, Record{Reason: MayHaveHappened})
+	case ev.Outcome == Unknown && (in.Action == Hold || in.Action == Confirm || in.Action == Sleep) && !ev.Bound:
+		m.try(t, in) // nothing was changed: ask again, within the same bound
+	case in.Action == Notify && tk.try >= m.tries(in):
+		m.rec(t, Record{Kind: RecEnd, Action: Notify, Outcome: Failed, Reason: ActionFailed}) // never fails the run
+		m.closeStep(t, in.Next)
+	case ev.Bound && in.Action.Lasting():
+		tk.bound = true
+		m.lookAt(t)
+	case ev.Bound:
+		m.stepFailed(t, BoundPassed, true)
+	case in.Action == Confirm:
+		m.tryFailed(t, in, Refused)
+	default:
+		m.tryFailed(t, in, ActionFailed)
+	}
+}
+
+func (m *Machine) tries(in *Instr) uint16 {
+	if in.Tries < 1 {
+		return 1
+	}
+	return uint16(in.Tries)
+}
+
+// tryFailed begins the wait for the next try, or fails the step where there is none.
+func (m *Machine) tryFailed(t int, in *Instr, why Reason) {
+	s := &m.st
+	tk := &s.tasks[t]
+	if tk.try >= m.tries(in) {
+		m.outOfTries(t, in, why)
+		return
+	}
+	next := tk.tryAt + in.Every
+	if next < s.now {
+		next = s.now
+	}
+	if in.Within > 0 && next >= tk.began+in.Within {
+		if in.Action == WaitReady {
+			m.outOfTries(t, in, why)
+			return
+		}
+		m.stepFailed(t, BoundPassed, true)
+		return
+	}
+	if s.halting() || (s.stop == stopPause && t == mainTask && !s.touched) {
+		m.rec(t, Record{Kind: RecTried, Action: in.Action, Outcome: Failed, Reason: why})
+		tk.begun = false
+		m.rest(t)
+		return
+	}
+	m.rec(t, Record{Kind: RecWait, Action: in.Action, Outcome: Failed, Reason: why, Until: next})
+	m.act(t, Wait, waiting, Effect{For: next - s.now})
+}
+
+// outOfTries ends a step whose last try failed. Of `wait ready` only an unbroken row of Busy leads to its `else`: an
+// unready domain, or an answer that did not come, is no reason to fail a pool over.
+func (m *Machine) outOfTries(t int, in *Instr, why Reason) {
+	tk := &m.st.tasks[t]
+	if in.Action != WaitReady {
+		if tk.try > 1 {
+			why = TriesUsedUp
+		}
+		m.stepFailed(t, why, true)
+		return
+	}
+	switch {
+	case tk.onlyBusy:
+		m.stepFailed(t, StillBusy, true)
+	case tk.onlyDomain, tk.try == 1:
+		m.stepFailed(t, why, false)
+	default:
+		m.stepFailed(t, MixedReadings, false)
+	}
+}
+
+// stepDone ends a step well. Only here a server becomes upgraded or verified, and a pool failed over.
+func (m *Machine) stepDone(t int, in *Instr, r Record) {
+	s := &m.st
+	bit := pool.Set(0)
+	if t != mainTask {
+		bit = pool.SetOf(t)
+	}
+	switch in.Action {
+	case Start, Restart, FailbackServer:
+		s.down &^= bit
+	case Verify:
+		s.down &^= bit
+		s.unverified &^= bit
+	case Upgrade:
+		s.upgraded[in.Upgrade] |= bit
+	case Failover:
+		s.failover = true
+	case Failback:
+		s.failover = false
+	}
+	r.Kind, r.Action, r.Outcome = RecEnd, in.Action, Done
+	m.rec(t, r)
+	m.closeStep(t, in.Next)
+}
+
+// stepFailed ends a step badly: its `else` comes next, where it has one and may take it.
+func (m *Machine) stepFailed(t int, why Reason, mayElse bool) {
+	s := &m.st
+	tk := &s.tasks[t]
+	in := &m.prog.Instrs[tk.pc]
+	if in.Action == Verify && t != mainTask {
+		s.down |= pool.SetOf(t)
+	}
+	m.rec(t, Record{Kind: RecEnd, Action: in.Action, Outcome: Failed, Reason: why})
+	tk.begun = false
+	if mayElse && in.Else != none {
+		tk.pc, tk.phase = in.Else, ready
+		return
+	}
+	if in.Handler != 0 {
+		if in.Handler == onWindow && in.Action == Failback {
+			m.setEnding(FailedRun, t, why)
+		}
+		tk.pc, tk.phase = in.Next, ready // its own failures are noted, and it goes on
+		return
+	}
+	m.taskFailed(t, in, why)
+}
+
+// taskFailed takes a server out of the turn, or ends the runbook; what is down in the turn goes on without it.
+func (m *Machine) taskFailed(t int, in *Instr, why Reason) {
+	s := &m.st
+	m.setEnding(FailedRun, t, why)
+	if t != mainTask {
+		s.failed |= pool.SetOf(t)
+		s.part &^= pool.SetOf(t)
+		m.leaveTask(t, held)
+		return
+	}
+	tk := s.main()
+	tk.phase = ready
+	if s.inTurn() && s.part&s.down != 0 && in.Action != Confirm {
+		tk.pc = in.Next
+		return
+	}
+	m.end(FailedRun, s.cause)
+}
+
+// skip leaves a server, or the whole turn.
+func (m *Machine) skip(t int) {
+	s := &m.st
+	s.tasks[t].begun = false
+	if t != mainTask {
+		bit := pool.SetOf(t)
+		m.rec(t, Record{Kind: RecSkip, Reason: BackByRunbook, Servers: bit})
+		s.skipped |= bit
+		s.part &^= bit
+		m.leaveTask(t, idle)
+		return
+	}
+	m.rec(t, Record{Kind: RecSkip, Reason: BackByRunbook, Servers: s.part})
+	s.skipped |= s.part
+	s.part = 0
+	m.closeTurn()
+}
+
+// abort ends the run with the runbook's own reason, once what is in flight has ended.
+func (m *Machine) abort(t int, in *Instr) {
+	s := &m.st
+	s.tasks[t].begun = false
+	if s.ending < AbortedRun {
+		m.texts.task[t] = m.Render(in.Text, serverOf(t))
+	}
+	m.setEnding(AbortedRun, t, AbortedByRunbook)
+	m.haltWaits()
+	if t != mainTask {
+		s.part &^= pool.SetOf(t)
+		m.leaveTask(t, held)
+	}
+}
+
+// rest holds a task that must not go on.
+func (m *Machine) rest(t int) {
+	if t == mainTask {
+		m.st.main().phase = ready // mustEnd takes it from here
+		return
+	}
+	m.leaveTask(t, held)
+}
+
+// haltWaits ends all waiting that changes nothing, for a run that begins nothing new: only actions in flight are
+// waited for.
+func (m *Machine) haltWaits() {
+	s := &m.st
+	for t := range s.tasks {
+		tk := &s.tasks[t]
+		quiet := tk.phase == waiting || tk.phase == parked || tk.phase == acting && (tk.ask != askNothing || !tk.effect.Changes())
+		if quiet {
+			tk.begun, tk.ask = false, askNothing
+			m.rest(t)
+		}
+	}
+}
+
+// setEnding notes how the run will end; the first cause of the strongest ending stands.
+func (m *Machine) setEnding(e Ending, t int, why Reason) {
+	s := &m.st
+	if e <= s.ending {
+		return
+	}
+	s.ending = e
+	s.cause = cause{s.tasks[t].pc, serverOf(t), why}
+	m.texts.cause = m.texts.task[t]
+}
+
+// rec writes a record about a task's step.
+func (m *Machine) rec(t int, r Record) {
+	tk := &m.st.tasks[t]
+	r.Server = serverOf(t)
+	r.PC = tk.pc
+	r.Domain = none
+	if m.st.inTurn() && m.st.handler == 0 {
+		r.Domain = m.domainOf(t)
+	}
+	if r.Tries == 0 {
+		r.Tries = m.tries(&m.prog.Instrs[tk.pc])
+	}
+	r.Try = tk.try
+	m.emit(r)
+}
+
+func (m *Machine) recordStart(t int, in *Instr) {
+	r := Record{Kind: RecStart, Action: in.Action}
+	switch {
+	case in.Action == Sleep || in.Action == Hold:
+		r.Until = m.st.now + in.For
+	case in.Within > 0:
+		r.Until = m.st.now + in.Within
+	}
+	switch in.Action {
+	case Notify, Confirm:
+		r.Text = m.Render(in.Text, serverOf(t))
+	}
+	m.rec(t, r)
+}

@@ -1,0 +1,295 @@
+package interp
+
+import "github.com/lrun/lrun/pool"
+
+// survey asks how the pool is, for a task that has to know before it goes on.
+func (m *Machine) survey(t int, why ask) {
+	m.st.tasks[t].ask = why
+	m.act(t, Survey, acting, Effect{Within: defaultReading})
+}
+
+// answered takes in what a task had asked.
+func (m *Machine) answered(t int, ev *Event) {
+	s := &m.st
+	tk := &s.tasks[t]
+	why := tk.ask
+	tk.ask = askNothing
+	if why == askIf {
+		m.decide(t, ev)
+		return
+	}
+	r := &ev.Reading
+	if ev.Outcome != Done {
+		r.Pool = StateUnread
+	}
+	m.rec(t, Record{Kind: RecSurvey, Outcome: ev.Outcome})
+	if !s.surveyed && r.Pool == FailedOver {
+		s.failover = true // found so: somebody failed it over before this run
+	}
+	if bad := m.poolStateWrong(r.Pool); bad != NoReason {
+		m.badPoolState(t, why, bad)
+		return
+	}
+	s.surveyed = true
+	if done, _ := m.progressSets(); why == askStart && done&^r.Running != 0 {
+		m.badPoolState(t, why, ServerNotRunning)
+		return
+	}
+	switch why {
+	case askTurn:
+		m.beginTurn(r)
+	case askFailback:
+		in := &m.prog.Instrs[tk.pc]
+		if !s.failover {
+			m.rec(t, Record{Kind: RecEnd, Action: Failback, Outcome: Skipped, Reason: NotFailedOver})
+			m.closeStep(t, in.Next)
+			return
+		}
+		left, _ := m.left(tk, in)
+		m.act(t, Failback, acting, Effect{Within: left})
+	default:
+		tk.phase = ready
+	}
+}
+
+// poolStateWrong compares where the pool's users live with what the run believes.
+func (m *Machine) poolStateWrong(p PoolState) Reason {
+	switch {
+	case p == StateUnread:
+		return PoolUnread
+	case p == FailingOver || p == FailingBack:
+		return StateBetween
+	case (p == FailedOver) != m.st.failover:
+		return StateDiffers
+	}
+	return NoReason
+}
+
+// badPoolState ends the run: in doubt where the pool is not where it should be, failed where it could not be read.
+func (m *Machine) badPoolState(t int, why ask, bad Reason) {
+	s := &m.st
+	tk := &s.tasks[t]
+	tk.phase, tk.begun = ready, false
+	e := InDoubt
+	if bad == PoolUnread || bad == ServerNotRunning {
+		e = FailedRun
+	}
+	if why == askFailback {
+		m.rec(t, Record{Kind: RecEnd, Action: Failback, Outcome: Failed, Reason: bad})
+	}
+	m.setEnding(e, t, bad)
+	if s.handler != 0 {
+		tk.pc = m.prog.Instrs[tk.pc].Next
+		return
+	}
+	if t != mainTask {
+		s.part &^= pool.SetOf(t)
+		m.leaveTask(t, held)
+		return
+	}
+	m.end(e, s.cause)
+}
+
+// nextTurn is the head of a loop: it finds the next turn with something left to do, and looks at the pool before it.
+func (m *Machine) nextTurn(in *Instr) {
+	s := &m.st
+	main := s.main()
+	if s.loop == none {
+		s.loop, s.cursor = main.pc, 0
+	}
+	s.turn, s.part = 0, 0
+	for m.serversOfTurn(in)&^s.done[in.Loop] == 0 {
+		if int(s.cursor) >= m.turns(in) {
+			s.loop, s.cursor = none, none
+			main.pc = in.Next
+			return
+		}
+		s.cursor++
+	}
+	if s.stop == stopPause {
+		m.end(Paused, cause{none, Pool, PausedByOperator})
+		return
+	}
+	if m.windowOver() {
+		m.setEnding(WindowClosed, mainTask, WindowOver)
+		m.end(WindowClosed, s.cause)
+		return
+	}
+	s.turnNo++
+	main.try, main.count = 1, 0
+	m.survey(mainTask, askTurn)
+}
+
+func (m *Machine) turns(in *Instr) int {
+	if in.OverServers {
+		return len(m.prog.Pool.Servers)
+	}
+	return len(m.prog.Pool.Domains)
+}
+
+// serversOfTurn is the set of servers that the cursor stands at.
+func (m *Machine) serversOfTurn(in *Instr) pool.Set {
+	c := int(m.st.cursor)
+	switch {
+	case c < 0 || c >= m.turns(in):
+		return 0
+	case in.OverServers:
+		return pool.SetOf(c)
+	}
+	return m.prog.Pool.Domains[c].Servers
+}
+
+// beginTurn begins the body for the servers that are due. A server that the run has not touched and that has the version
+// already is passed over.
+func (m *Machine) beginTurn(r *Reading) {
+	s := &m.st
+	main := s.main()
+	in := &m.prog.Instrs[s.loop]
+	all := m.serversOfTurn(in)
+	if has := all & r.AtVersion &^ s.touchedBy &^ s.done[in.Loop]; has != 0 && in.Version != nil {
+		s.done[in.Loop] |= has
+		m.rec(mainTask, Record{Kind: RecSkip, Reason: AtVersion, Servers: has})
+	}
+	due := all &^ s.done[in.Loop]
+	main.phase = ready
+	if due == 0 {
+		return // back to the head
+	}
+	s.turn, s.part = due, due
+	s.skipped &^= due
+	s.leave, s.touched, s.readIn = false, false, false
+	for t := range mainTask {
+		if due.Has(t) {
+			s.tasks[t].at, s.tasks[t].phase = 0, idle
+		}
+	}
+	main.pc, main.at, main.begun = in.Body, in.Body, false
+	m.rec(mainTask, Record{Kind: RecTurn, Servers: due})
+}
+
+// endTurn ends the body: what took part to its end is done.
+func (m *Machine) endTurn(*Instr) {
+	s := &m.st
+	if s.ending >= FailedRun {
+		s.done[m.prog.Instrs[s.loop].Loop] |= s.part
+		m.end(s.ending, s.cause)
+		return
+	}
+	loop := &m.prog.Instrs[s.loop]
+	s.done[loop.Loop] |= s.part
+	m.rec(mainTask, Record{Kind: RecTurnEnd, Servers: s.part})
+	m.closeTurn()
+}
+
+// closeTurn goes back to the head of the loop.
+func (m *Machine) closeTurn() {
+	s := &m.st
+	main := s.main()
+	s.leave, s.readIn, s.touched = false, false, false
+	s.cursor++
+	main.pc, main.at, main.phase, main.begun = s.loop, s.loop, ready, false
+}
+
+// fork runs a body for each server in scope.
+func (m *Machine) fork(in *Instr) {
+	s := &m.st
+	main := s.main()
+	who := m.forkScope(in)
+	s.queue = 0
+	for t := range mainTask {
+		if !who.Has(t) {
+			continue
+		}
+		tk := &s.tasks[t]
+		switch {
+		case in.Handler != 0:
+			s.queue = s.queue.Add(t)
+		case tk.at > main.pc: // done with this one before a resume
+		case tk.at == main.pc && tk.phase != idle: // under way since before a resume
+			s.active = s.active.Add(t)
+			if tk.phase == held {
+				tk.phase = ready
+			}
+		default:
+			s.queue = s.queue.Add(t)
+		}
+	}
+	main.phase = joining
+	m.fill()
+}
+
+// forkScope is the set of servers that a fork is for.
+func (m *Machine) forkScope(in *Instr) pool.Set {
+	s := &m.st
+	switch {
+	case in.Handler != 0:
+		return s.took & s.unverified &^ s.doubtful
+	case s.bringingBack():
+		return s.part & s.down
+	case s.inTurn():
+		return s.part
+	}
+	return m.prog.Pool.All()
+}
+
+// fill begins servers of the queue, as many at once as the fork allows, and lets the runbook go on when all have ended.
+func (m *Machine) fill() {
+	s := &m.st
+	main := s.main()
+	in := &m.prog.Instrs[main.pc]
+	for t := 0; t < mainTask && s.queue != 0; t++ {
+		if !s.queue.Has(t) {
+			continue
+		}
+		if in.AtMost > 0 && s.active.Len() >= int(in.AtMost) {
+			return
+		}
+		s.queue &^= pool.SetOf(t)
+		if in.Handler == 0 && (s.halting() || s.bringingBack() && !s.down.Has(t)) {
+			continue // it is still in service, and stays so
+		}
+		tk := &s.tasks[t]
+		tk.pc, tk.phase, tk.begun = in.Body, ready, false
+		if in.Handler == 0 {
+			tk.anchor, tk.at = in.Body, main.pc
+		}
+		s.active = s.active.Add(t)
+	}
+	if s.active == 0 {
+		main.pc, main.phase = in.Next, ready
+	}
+}
+
+// branch is an `if`. Its readings of the pool are one.
+func (m *Machine) branch(t int, in *Instr) {
+	if in.Cond.needs() {
+		tk := &m.st.tasks[t]
+		tk.try, tk.count = 1, 0
+		tk.ask = askIf
+		m.act(t, Read, acting, Effect{Within: defaultReading})
+		return
+	}
+	m.take(t, in, nil)
+}
+
+// decide goes on from an `if` with its reading. A fact that could not be read fails the run.
+func (m *Machine) decide(t int, ev *Event) {
+	tk := &m.st.tasks[t]
+	in := &m.prog.Instrs[tk.pc]
+	r := m.takeReading(ev, Record{Server: Pool, PC: tk.pc, Action: If, Try: 1, Tries: 1})
+	if m.unreadable(in.Cond, r) {
+		tk.begun = true
+		m.stepFailed(t, ReadingUnread, false)
+		return
+	}
+	m.take(t, in, r)
+}
+
+func (m *Machine) take(t int, in *Instr, r *Reading) {
+	tk := &m.st.tasks[t]
+	tk.phase, tk.begun = ready, false
+	tk.pc = in.Else
+	if m.holds(t, in.Cond, r) {
+		tk.pc = in.Next
+	}
+}

@@ -1,0 +1,172 @@
+package interp
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/lrun/lrun/pool"
+)
+
+// Phrase is a step in words as the runbook says it, without its clauses: "stop graceful", "wait ready".
+func (in *Instr) Phrase() string {
+	switch in.Action {
+	case WaitReady:
+		return "wait ready"
+	case Hold:
+		return "hold ready " + pool.FormatDuration(in.For)
+	case Stop:
+		if in.Graceful {
+			return "stop graceful"
+		}
+	case Failover:
+		if in.Disaster {
+			return "failover disaster"
+		}
+	case Sleep:
+		return "sleep " + pool.FormatDuration(in.For)
+	}
+	return in.Action.String()
+}
+
+// reasonWords says why, in the words of an admin; text is what the World said.
+func (p *Program) reasonWords(r Reason, in *Instr, text string) string {
+	w := p.plainReason(r, in)
+	switch {
+	case text == "":
+		return w
+	case r == ActionFailed || r == TriesUsedUp || r == Refused || w == "":
+		if r == TriesUsedUp {
+			return w + ", the last: " + text
+		}
+		return text
+	case r == AbortedByRunbook:
+		return text
+	}
+	return w + " (" + text + ")"
+}
+
+func (p *Program) plainReason(r Reason, in *Instr) string {
+	switch r {
+	case BoundPassed:
+		return "not done within " + boundWords(in)
+	case TriesUsedUp:
+		return fmt.Sprintf("%d tries failed", tries(in))
+	case StillBusy:
+		if tries(in) > 1 {
+			return fmt.Sprintf("the pool read Busy %d times in a row", tries(in))
+		}
+		return "the pool reads Busy"
+	case NotPaired:
+		return "pool " + p.Pool.Name + " has no paired pool to fail over to"
+	}
+	return reasonTexts[r]
+}
+
+func tries(in *Instr) int {
+	if in == nil || in.Tries < 1 {
+		return 1
+	}
+	return in.Tries
+}
+
+func boundWords(in *Instr) string {
+	if in == nil || in.Within == 0 {
+		return "its bound"
+	}
+	return pool.FormatDuration(in.Within)
+}
+
+var reasonTexts = [reasons]string{
+	ActionFailed:        "it failed",
+	PoolInsufficient:    "the pool reads InsufficientActiveFrontEnds: a front end is missing",
+	MixedReadings:       "the tries read different things, so nothing is known for sure and no `else` is taken",
+	DomainNotReady:      "the pool is Ready, but the domain's own flag is False",
+	ReadingGarbled:      "the answer of the readiness cmdlet cannot be understood, so it does not count as Ready",
+	ReadingUnread:       "no front end could be asked",
+	InterlockBusy:       "the interlock refuses to take the servers out of service: the pool reads Busy",
+	InterlockInsuff:     "the interlock refuses to take the servers out of service: the pool reads InsufficientActiveFrontEnds",
+	InterlockDomain:     "the interlock refuses to take the servers out of service: the domain's own flag is False",
+	InterlockRead:       "the interlock refuses to take the servers out of service: there is no reading that says Ready",
+	InterlockUnverified: "the interlock refuses to take the servers out of service: a server taken down before is not verified since",
+	InterlockQuorum:     "the interlock refuses to take the servers out of service: the pool would lose its quorum",
+	NotInTurn:           "outside the loops this would stop the whole pool, which is allowed only while the pool is failed over",
+	AlreadyFailedOver:   "passed: the pool is failed over, there is nobody left to protect",
+	AlreadyDone:         "passed: done on this server before",
+	NotFailedOver:       "passed: the pool is not failed over",
+	AtVersion:           "has the version already",
+	BackByRunbook:       "left out by the runbook",
+	WindowOver:          "the window is closed",
+	StillGoing:          "it is still going although its bound has passed; nothing else touches the server until a person has looked",
+	CannotBeTold:        "nobody can tell whether it happened; a person has to look",
+	StateBetween:        "the pool is in between: somebody's failover or failback is under way or broke off",
+	StateDiffers:        "the pool's failover state is not what this run left: somebody has failed it over or back",
+	NeverBegan:          "it was begun three times and never began",
+	ServerNotRunning:    "a server that was done does not run any more",
+	TurnFailing:         "passed: the run is failing, this turn is only brought to its end",
+	AbortedByRunbook:    "aborted by the runbook",
+	Refused:             "the answer was no",
+	PoolUnread:          "the pool could not be looked at",
+	MayHaveHappened:     "it may have happened already, so it is not repeated",
+	PausedByOperator:    "paused by the operator",
+	StoppedByOperator:   "interrupted by the operator",
+}
+
+// Render fills in what is known only as the run goes: the server, its domain, and why the run ends.
+func (m *Machine) Render(t *Text, server int8) string {
+	if t == nil || m.out.quiet {
+		return ""
+	}
+	var b strings.Builder
+	for _, p := range t.Parts {
+		b.WriteString(p.Lit)
+		switch p.Name {
+		case "server":
+			if server >= 0 {
+				b.WriteString(m.prog.Pool.Servers[server].Name)
+			}
+		case "domain":
+			d := m.domainOf(mainTask)
+			if server >= 0 {
+				d = int8(m.prog.Pool.Servers[server].Domain)
+			}
+			if d >= 0 {
+				b.WriteString(m.prog.Pool.Domains[d].Name)
+			}
+		case "reason":
+			b.WriteString(m.reasonText())
+		}
+	}
+	return b.String()
+}
+
+// reasonText says in a sentence why the run ends: the step, the server and the cause.
+func (m *Machine) reasonText() string {
+	c := &m.st.cause
+	if c.reason == NoReason {
+		return ""
+	}
+	if c.pc < 0 {
+		return m.prog.plainReason(c.reason, nil)
+	}
+	in := &m.prog.Instrs[c.pc]
+	why := m.prog.reasonWords(c.reason, in, m.texts.cause)
+	if in.Op != OpStep {
+		return why
+	}
+	where := ""
+	switch {
+	case c.server >= 0:
+		s := m.prog.Pool.Servers[c.server]
+		where = " on " + s.Name + " (" + m.prog.Pool.Domains[s.Domain].Name + ")"
+	default:
+		where = " (line " + fmt.Sprint(in.Line) + ")"
+	}
+	return in.Phrase() + where + ": " + why
+}
+
+// clockWords is a time of the run as hours, minutes and seconds since its start.
+func clockWords(d time.Duration) string {
+	d = d.Round(time.Second)
+	return fmt.Sprintf("%02d:%02d:%02d", int(d.Hours()), int(d.Minutes())%60, int(d.Seconds())%60)
+}
