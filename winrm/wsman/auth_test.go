@@ -10,11 +10,13 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/base64"
+	"encoding/pem"
 	"fmt"
 	"math/big"
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -166,6 +168,16 @@ func newTestCA(t *testing.T) *testCA {
 	return ca
 }
 
+// file writes the certificate of the authority for clients that want a path.
+func (ca *testCA) file() string {
+	ca.t.Helper()
+	path := filepath.Join(ca.t.TempDir(), "ca.pem")
+	if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: ca.cert.Raw}), 0o600); err != nil {
+		ca.t.Fatal(err)
+	}
+	return path
+}
+
 func (ca *testCA) issue(name string) tls.Certificate {
 	ca.t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -289,4 +301,8 @@ func TestKerberos(t *testing.T) {
 	if log.failed() != 3 || log.all[0].User != testUser+"@"+testRealm {
 		t.Errorf("told %+v", log.all)
 	}
+}
+
+func serverConfig(ca *testCA) *tls.Config {
+	return &tls.Config{Certificates: []tls.Certificate{ca.issue("fe01.contoso.com")}}
 }
