@@ -11,7 +11,9 @@ import (
 
 var auths = []string{string(Kerberos), string(NTLM), string(Basic), string(Certificate)}
 
-func (d *decoder) connect(c *Connect, n ast.Node) {
+// connect reads how the servers are reached; p has its servers already.
+func (d *decoder) connect(p *Pool, n ast.Node) {
+	c := &p.Connect
 	o := d.object(n, connectShape)
 	if n := o["port"]; n != nil {
 		c.Port, _ = d.integer(n, "port", 1, 65535)
@@ -42,21 +44,28 @@ func (d *decoder) connect(c *Connect, n ast.Node) {
 	case c.TLS:
 	case c.Auth == Certificate:
 		d.errorf(n, "auth: certificate needs tls: true, since the certificate is shown in the TLS handshake")
-	case c.Auth == Basic && !c.loopback():
+	case c.Auth == Basic && !p.loopback():
 		d.errorf(n, "auth: basic with tls: false sends the password in the clear: use tls: true, or kerberos or ntlm (only addresses of this machine, 127.0.0.1 and the like under hosts:, are exempt)")
 	}
 }
 
-// loopback reports whether every server is reached at an address of this very
-// machine. A server that hosts does not list is reached by its name, which
-// could lead anywhere; exec, which knows the servers, looks at each again.
-func (c *Connect) loopback() bool {
+// loopback reports whether every machine that the file names is reached at an
+// address of this very machine. One that hosts does not list is reached by its
+// name, which could lead anywhere. The servers of the backup pool are known
+// only to the live topology, so exec looks at every address again.
+func (p *Pool) loopback() bool {
+	c := &p.Connect
+	for i := range p.Servers {
+		if !IsLoopback(c.Address(p.Servers[i].Name)) {
+			return false
+		}
+	}
 	for _, h := range c.Hosts {
 		if !IsLoopback(h.Address) {
 			return false
 		}
 	}
-	return len(c.Hosts) > 0
+	return c.Via == "" || IsLoopback(c.Address(c.Via))
 }
 
 // IsLoopback reports whether address, a host with or without a port, is a

@@ -61,7 +61,7 @@ func (d *decoder) pool(p *Pool, root ast.Node) {
 	}
 	p.Connect = Connect{TLS: true, Auth: Kerberos}
 	if n := o["connect"]; n != nil {
-		d.connect(&p.Connect, n)
+		d.connect(p, n)
 	}
 	if p.Connect.Port == 0 {
 		p.Connect.Port = 5986

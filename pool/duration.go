@@ -14,11 +14,13 @@ const MaxDuration = 100 * 24 * time.Hour
 var durationUnits = [...]struct {
 	letter byte
 	size   time.Duration
-}{{'d', 24 * time.Hour}, {'h', time.Hour}, {'m', time.Minute}, {'s', time.Second}}
+	whole  int64 // how many make one of the unit before
+}{{'d', 24 * time.Hour, 0}, {'h', time.Hour, 24}, {'m', time.Minute, 60}, {'s', time.Second, 60}}
 
 // ParseDuration reads a duration as the language writes it: 90s, 10m, 1h30m,
-// 2d. Units go from large to small, and no part after the first may reach the
-// unit before it: 90m is well, 1h90m is not. The result is in whole seconds.
+// 2d. Units go from large to small, and a part after the first stays under 24
+// hours, 60 minutes or 60 seconds: 90m is well, 1h90m is not. The result is in
+// whole seconds.
 func ParseDuration(s string) (time.Duration, error) {
 	if s == "" {
 		return 0, fmt.Errorf("a duration is missing: write it like 10m or 1h30m")
@@ -39,7 +41,7 @@ func ParseDuration(s string) (time.Duration, error) {
 		if n < 0 {
 			return 0, fmt.Errorf("duration %s has no unit: write %ss, %sm, %sh or %sd", quote(s), rest, rest, rest, rest)
 		}
-		unit := unitOf(rest[n])
+		unit, whole := unitOf(rest[n])
 		if unit == 0 {
 			return 0, badDuration(s)
 		}
@@ -48,8 +50,8 @@ func ParseDuration(s string) (time.Duration, error) {
 			return 0, fmt.Errorf("duration %s is too long: the limit is %s", quote(s), FormatDuration(MaxDuration))
 		}
 		part := time.Duration(count) * unit
-		if last != 0 && (unit >= last || part >= last) {
-			return 0, fmt.Errorf("duration %s is out of order: the largest unit comes first, and no later part reaches the unit before it", quote(s))
+		if last != 0 && (unit >= last || count >= whole) {
+			return 0, fmt.Errorf("duration %s is out of order: the largest unit comes first, then at most 23h, 59m and 59s", quote(s))
 		}
 		if total += part; total > MaxDuration {
 			return 0, fmt.Errorf("duration %s is too long: the limit is %s", quote(s), FormatDuration(MaxDuration))
@@ -63,13 +65,15 @@ func badDuration(s string) error {
 	return fmt.Errorf("%s is not a duration: write whole numbers of d, h, m or s, like 90s, 10m, 1h30m or 2d", quote(s))
 }
 
-func unitOf(letter byte) time.Duration {
+// unitOf is the size of a unit and how many make one of the unit before; 0 for
+// a letter that is none.
+func unitOf(letter byte) (size time.Duration, whole int64) {
 	for _, u := range durationUnits {
 		if u.letter == letter {
-			return u.size
+			return u.size, u.whole
 		}
 	}
-	return 0
+	return 0, 0
 }
 
 // FormatDuration is the inverse of [ParseDuration] for whole seconds of zero

@@ -60,10 +60,19 @@ func TestDuration(t *testing.T) {
 			t.Errorf("%s is written %s", c.text, pool.FormatDuration(got))
 		}
 	}
-	for _, bad := range []string{"", "10 m", "-5m", "+5m", "1e9h", "30m1h", "1h90m", "1h1h", "5", "m", "1.5h", "10M", "5min", "101d", "100d1s",
+	for _, bad := range []string{"", "10 m", "-5m", "+5m", "1e9h", "30m1h", "1h90m", "1h60m", "1d90m", "1d24h", "1m60s", "1h1h", "5", "m", "1.5h", "10M", "5min", "101d", "100d1s",
 		"99999999999999999999s", "9223372036854775807d", "１m", "1h\t2m"} {
 		if got, err := pool.ParseDuration(bad); err == nil {
 			t.Errorf("%q is read as %v", bad, got)
 		}
+	}
+}
+
+func TestRangeText(t *testing.T) {
+	if got := (pool.Range{Low: 5 * time.Minute, High: 90 * time.Minute}).String(); got != "5m..1h30m" {
+		t.Errorf("range is written %s", got)
+	}
+	if r := (pool.Range{Low: time.Minute, High: time.Minute}); !r.Fixed() || r.String() != "1m" {
+		t.Errorf("fixed range is written %s", r)
 	}
 }
