@@ -316,10 +316,23 @@ func guess(word string, known []string) string {
 // quote puts a word of the runbook in quotes, cut to a length that fits a line.
 func quote(s string) string { return `"` + clip(s) + `"` }
 
-// firstLineEnd is the end of what of a node stands in its first line, so that a caret does not run through blocks.
+// firstLineEnd is the end of what of a node a caret marks: its head where it has a body, and never more than a line.
 func firstLineEnd(n Node) Pos {
-	if n.End().Line == n.Start().Line {
-		return n.End()
+	end := n.End()
+	switch n := n.(type) {
+	case *ForEach:
+		end = n.Body.Pos
+	case *Handler:
+		end = n.Body.Pos
+	case *Define:
+		end = n.Body.Pos
+	case *If:
+		end = n.Cond.EndPos
+	case *Step:
+		end = n.Action.End()
+	}
+	if end.Line == n.Start().Line {
+		return end
 	}
 	return n.Start()
 }

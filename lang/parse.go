@@ -110,7 +110,9 @@ func lineEnd(toks []lexer.Token, at int) int {
 func mend(toks []lexer.Token, at, try int, shape *blocks) []lexer.Token {
 	from, to := lineStart(toks, at), lineEnd(toks, at)
 	pos := toks[from].Pos
-	word := func(typ lexer.TokenType, text string) lexer.Token { return lexer.Token{Type: typ, Value: text, Pos: pos} }
+	word := func(typ lexer.TokenType, text string) lexer.Token {
+		return lexer.Token{Type: typ, Value: text, Pos: pos}
+	}
 	var line []lexer.Token
 	first := toks[from]
 	switch {
