@@ -1,0 +1,181 @@
+package sim
+
+import (
+	"math/bits"
+
+	"github.com/lrun/lrun/interp"
+	"github.com/lrun/lrun/pool"
+)
+
+// sqlVotes reports whether the primary database gives its vote now.
+func (m *Model) sqlVotes() bool { return m.sqlState() == pool.SQLPrincipal }
+
+// recount follows a change of the servers that hold votes and replicas: it finds what the pool and its routing groups
+// have lost or regained, and who is cut off by it.
+func (m *Model) recount() {
+	st := &m.st
+	if st.quorate && !m.cfg.pool.Quorum(st.holding, m.sqlVotes()) {
+		m.loseQuorum()
+		return
+	}
+	before := st.lost
+	st.lost = m.groupsLost(st.holding)
+	if st.quorate {
+		if gone := st.lost &^ before; gone != 0 {
+			st.stats.ServiceLosses++
+			m.tell(interp.ServiceLost, interp.Pool, m.usersOf(gone), textServiceLost)
+		}
+		if back := before &^ st.lost; back != 0 {
+			m.tell(interp.ServiceRegained, interp.Pool, m.usersOf(back), textServiceRegained)
+		}
+	}
+	m.countCut()
+}
+
+// loseQuorum is what the vendor describes: the servers that are left stop all their services.
+func (m *Model) loseQuorum() {
+	st := &m.st
+	st.quorate = false
+	st.stats.QuorumLosses++
+	newly := max(m.usersHere()-st.cut, 0)
+	left := st.holding
+	st.running, st.holding = 0, 0
+	st.lost = m.groupsLost(0)
+	m.tell(interp.QuorumLost, interp.Pool, newly, textQuorumLost)
+	for s := range left.All() {
+		sv := &st.servers[s]
+		sv.phase, sv.waiting = stopped, false
+		sv.gen++
+		if j := m.job(int8(s)); j.state == going && j.action == interp.Stop {
+			m.jobDone(j, noText, j.n)
+		}
+	}
+	m.countCut()
+	m.poke()
+}
+
+// regainQuorum is a pool that starts with the servers in ready.
+func (m *Model) regainQuorum(ready pool.Set) {
+	st := &m.st
+	st.quorate = true
+	for s := range ready.All() {
+		sv := &st.servers[s]
+		sv.phase, sv.waiting = running, false
+	}
+	st.running |= ready
+	st.holding |= ready
+	st.lost = m.groupsLost(st.holding)
+	st.fresh = true
+	m.tell(interp.QuorumRegained, interp.Pool, max(st.cut-m.usersOf(st.lost), 0), textQuorumRegained)
+	m.countCut()
+	m.rebuild()
+}
+
+// groupsLost is the set of routing groups that would be without service if just these servers held replicas.
+func (m *Model) groupsLost(holding pool.Set) uint32 {
+	var lost uint32
+	for g := range m.cfg.groups {
+		if (m.st.groups[g].on & holding).Len() < m.cfg.need {
+			lost |= 1 << g
+		}
+	}
+	return lost
+}
+
+// countCut keeps the books on the people who are cut off.
+func (m *Model) countCut() {
+	st := &m.st
+	cut := m.usersOf(st.lost)
+	if !st.quorate {
+		cut = m.usersHere()
+	}
+	if cut > 0 && st.cut == 0 {
+		st.cutSince = st.now
+		if st.stats.CutAt < 0 {
+			st.stats.CutAt = st.now
+		}
+	}
+	if cut == 0 && st.cut > 0 {
+		st.stats.CutFor += st.now - st.cutSince
+	}
+	st.cut = cut
+	st.stats.UsersCut = max(st.stats.UsersCut, int(cut))
+}
+
+// rebuild begins the settle time anew: replicas are built until it is over.
+func (m *Model) rebuild() {
+	st := &m.st
+	st.gen++
+	if st.holding == 0 {
+		st.settling = false
+		return
+	}
+	st.settling = true
+	m.push(entry{at: st.now + Draw(m.ch, "settle", m.cfg.model.Settle), kind: dueSettle, gen: st.gen})
+}
+
+// settled is the end of the settle time: the replicas are where they will be.
+func (m *Model) settled() {
+	m.st.settling = false
+	m.spread(false)
+	m.recount()
+	m.letStart()
+	m.poke()
+}
+
+// spread places the replicas of the routing groups on servers that hold replicas now: all groups at the beginning and
+// when a server has come back, else those that miss one. A group without service keeps its places: nobody has its data
+// but the servers that are gone.
+func (m *Model) spread(first bool) {
+	st := &m.st
+	on := st.holding
+	if first && on.Len() < m.cfg.replicas {
+		on = m.cfg.all
+	}
+	for g := range m.cfg.groups {
+		gr := &st.groups[g]
+		switch {
+		case first:
+		case st.lost>>g&1 == 1:
+			continue
+		case !st.fresh && on.Contains(gr.on):
+			continue
+		}
+		m.place(gr, g, on)
+	}
+	st.fresh = false
+}
+
+// place puts a group on servers of on: the primaries go round the servers, the others to domains that have none yet as
+// far as there are such.
+func (m *Model) place(gr *group, g int, on pool.Set) {
+	main := nth(on, g%on.Len())
+	placed, used := pool.SetOf(main), m.domainOf(main)
+	for r := 1; r < m.cfg.replicas && placed != on; r++ {
+		free := on &^ used
+		if free == 0 {
+			free = on &^ placed
+		}
+		k := 0
+		if n := free.Len(); n > 1 {
+			k = (m.ch.Choose("placement", n) + g/2 + r) % n
+		}
+		s := nth(free, k)
+		placed |= pool.SetOf(s)
+		used |= m.domainOf(s)
+	}
+	gr.on, gr.main = placed, int8(main)
+}
+
+// domainOf is the set of servers in a server's domain.
+func (m *Model) domainOf(s int) pool.Set {
+	return m.cfg.pool.Domains[m.cfg.pool.Servers[s].Domain].Servers
+}
+
+// nth is the k-th member of a set, counted from 0.
+func nth(s pool.Set, k int) int {
+	for range k {
+		s &= s - 1
+	}
+	return bits.TrailingZeros16(uint16(s))
+}
