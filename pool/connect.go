@@ -172,7 +172,7 @@ func (d *decoder) notify(to *Notify, n ast.Node) {
 			}
 		}
 		if len(to.Command) == 0 || to.Command[0] == "" {
-			d.errorf(n, "command names a program and its arguments: [C:\\Tools\\page.exe, --quiet]")
+			d.errorf(n, "command names a program and its arguments: ['C:\\Tools\\page.exe', --quiet]")
 		}
 	}
 }

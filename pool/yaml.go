@@ -199,6 +199,10 @@ func (d *decoder) plain(tokens token.Tokens) bool {
 			flow++
 		case token.SequenceEndType, token.MappingEndType:
 			flow--
+		case token.DoubleQuoteType:
+			if foreignEscape(t.Origin) {
+				at("a backslash stands in double quotes, where YAML reads it and what follows as one character: %s", pathHint)
+			}
 		case token.StringType:
 			if plain := typographic.Replace(t.Value); plain != t.Value && strings.ContainsAny(plain[:1], `"'`) {
 				at("typographic quotation mark, as word processors write it: use a plain one, %s", plain[:1])
@@ -215,13 +219,36 @@ func (d *decoder) plain(tokens token.Tokens) bool {
 	return true
 }
 
+const pathHint = `write a Windows path without quotes or in single ones, 'C:\Updates', or each backslash twice`
+
+// foreignEscape reports whether the source of a double-quoted text has an
+// escape other than of a backslash or a quotation mark. The files hold names
+// and Windows paths: whoever writes "C:\Updates" means a folder, and YAML a
+// character that begins with \U.
+func foreignEscape(source string) bool {
+	for i := 0; i+1 < len(source); i++ {
+		if source[i] != '\\' {
+			continue
+		}
+		i++
+		if source[i] != '\\' && source[i] != '"' {
+			return true
+		}
+	}
+	return false
+}
+
 // syntax reports what the YAML parser says, at its place.
 func (d *decoder) syntax(err error) {
+	hint := ""
+	if strings.Contains(err.Error(), "escape character") {
+		hint = ": " + pathHint
+	}
 	var bad *yaml.SyntaxError
 	if errors.As(err, &bad) && bad.Token != nil && bad.Token.Position != nil {
-		d.errorAt(max(bad.Token.Position.Line, 1), max(bad.Token.Position.Column, 1), "this is not valid YAML: %s", bad.Message)
+		d.errorAt(max(bad.Token.Position.Line, 1), max(bad.Token.Position.Column, 1), "this is not valid YAML: %s%s", bad.Message, hint)
 		return
 	}
 	msg, _, _ := strings.Cut(err.Error(), "\n")
-	d.errorAt(1, 1, "this is not valid YAML: %s", msg)
+	d.errorAt(1, 1, "this is not valid YAML: %s%s", msg, hint)
 }
