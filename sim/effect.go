@@ -111,7 +111,7 @@ func (m *Model) tellEnd(i int8) interp.Event {
 		Kind: interp.Ended, At: m.clock(), ID: s.id, Outcome: s.outcome, Bound: s.bound, Reading: s.reading,
 		Server: s.server, Text: m.words(s.text, s.server, s.n),
 	}
-	if s.action == interp.Stop {
+	if s.action == interp.Stop && s.outcome == interp.Done {
 		ev.Count = s.n
 	}
 	*s = slot{}

@@ -101,7 +101,7 @@ func (m *Model) dies(who int8) {
 	m.st.stats.Deaths++
 	n := m.sessionsLeft(who)
 	m.st.stats.SessionsCut += int(n)
-	m.tell(interp.ServerDied, who, n, textDied)
+	m.tell(interp.ServerDied, who, n, noText)
 	m.powerOff(who)
 	j := m.job(who)
 	if j.state == going && j.action != interp.Restart {

@@ -32,7 +32,6 @@ type config struct {
 	installs     []uint8 // the build that each upgrade step brings, by Instr.Upgrade
 	firstInstall uint8   // the builds from here on are what an installer brings
 	actionFaults bool
-	readings     bool // a fault is bound to the N-th reading
 }
 
 // text0 is the text of a build; known is false where the runbook only tells it as it runs.
@@ -99,10 +98,7 @@ func newConfig(prog *interp.Program, sc *pool.Scenario) (*config, error) {
 		case pool.FaultAction:
 			c.actionFaults = true
 			continue
-		case pool.FaultReading:
-			c.readings = true
-			continue
-		case pool.FaultCrash:
+		case pool.FaultReading, pool.FaultCrash:
 			continue
 		}
 		c.edges = append(c.edges, f.At.Milliseconds())

@@ -23,10 +23,10 @@ func (m *Model) recount() {
 	if st.quorate {
 		if gone := st.lost &^ before; gone != 0 {
 			st.stats.ServiceLosses++
-			m.tell(interp.ServiceLost, interp.Pool, m.usersOf(gone), textServiceLost)
+			m.tell(interp.ServiceLost, interp.Pool, m.usersOf(gone), noText)
 		}
-		if back := before &^ st.lost; back != 0 {
-			m.tell(interp.ServiceRegained, interp.Pool, m.usersOf(back), textServiceRegained)
+		if before != 0 && st.lost == 0 {
+			m.tell(interp.ServiceRegained, interp.Pool, m.usersOf(before), noText)
 		}
 	}
 	m.countCut()
@@ -66,7 +66,7 @@ func (m *Model) regainQuorum(ready pool.Set) {
 	st.holding |= ready
 	st.lost = m.groupsLost(st.holding)
 	st.fresh = true
-	m.tell(interp.QuorumRegained, interp.Pool, max(st.cut-m.usersOf(st.lost), 0), textQuorumRegained)
+	m.tell(interp.QuorumRegained, interp.Pool, max(st.cut-m.usersOf(st.lost), 0), noText)
 	m.countCut()
 	m.rebuild()
 }

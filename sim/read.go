@@ -13,8 +13,8 @@ var readStates = [...]interp.ReadState{
 	pool.Garbled: interp.Garbled, pool.Unanswered: interp.Unanswered,
 }
 
-// readiness is what the cmdlet says: what follows from the state of the pool, bent by the scenario. The answer of the
-// n-th reading is told apart.
+// readiness is what the cmdlet says: what follows from the state of the pool, bent by the scenario. n numbers the reading
+// for the scenario, from 1; the polls of a hold and the checks of a failback have no number and say 0.
 func (m *Model) readiness(n int32) (interp.ReadState, pool.Set) {
 	state, domains := m.natural()
 	for i := range m.cfg.faults {
@@ -139,7 +139,7 @@ func (m *Model) beginRead(i int8, e *interp.Effect) {
 	m.finish(i, interp.Done, t, 0)
 }
 
-// beginHold begins to watch: the pool is read every minute. Polls that cannot read anything new are counted, not made.
+// beginHold begins to watch: the pool is read every minute. Polls that cannot read anything new are not made.
 func (m *Model) beginHold(i int8, e *interp.Effect) {
 	s := &m.st.slots[i]
 	s.until, s.since, s.polls = e.For.Milliseconds(), -1, -1
@@ -150,12 +150,10 @@ func (m *Model) beginHold(i int8, e *interp.Effect) {
 func (m *Model) poll(i int8) (interp.Event, bool) {
 	s := &m.st.slots[i]
 	was, first := s.reading.State, s.polls < 0
-	polls := (m.st.now - s.began) / pollEvery
-	m.st.readings += int32(polls - s.polls)
-	s.polls = polls
+	s.polls = (m.st.now - s.began) / pollEvery
 	e := interp.Effect{ID: s.id}
 	s.reading = m.survey(&e)
-	s.reading.State, s.reading.Domains = m.readiness(m.st.readings)
+	s.reading.State, s.reading.Domains = m.readiness(0)
 	if s.reading.State != interp.Ready {
 		s.since = -1
 	} else if s.since < 0 {
@@ -165,10 +163,7 @@ func (m *Model) poll(i int8) (interp.Event, bool) {
 		m.finish(i, interp.Done, noText, 0)
 		return interp.Event{}, false
 	}
-	switch {
-	case m.cfg.readings:
-		m.push(entry{at: m.st.now + pollEvery, kind: duePoll, who: i})
-	case s.since >= 0:
+	if s.since >= 0 {
 		wait := (s.until + pollEvery - 1) / pollEvery * pollEvery
 		m.push(entry{at: s.since + wait, kind: duePoll, who: i})
 	}

@@ -116,7 +116,7 @@ func (m *Model) servicesRun(who int8) {
 	m.setPhase(who, running)
 	if sv.died {
 		sv.died = false
-		m.tell(interp.ServerBack, who, 0, textBack)
+		m.tell(interp.ServerBack, who, 0, noText)
 	}
 	j := m.job(who)
 	if j.state != going {
@@ -204,7 +204,7 @@ func (m *Model) cutSessions(who int8) int32 {
 	n := m.sessionsLeft(who)
 	if n > 0 {
 		m.st.stats.SessionsCut += int(n)
-		m.tell(interp.SessionsCut, who, n, textSessionsCut)
+		m.tell(interp.SessionsCut, who, n, noText)
 	}
 	return n
 }

@@ -98,7 +98,7 @@ type slot struct {
 	began   int64
 	until   int64 // hold: how long the pool has to be Ready
 	since   int64 // hold: Ready without a break since; -1 = not Ready now
-	polls   int64 // hold: readings so far, less one
+	polls   int64 // hold: minute of the last reading; -1 = none yet
 	reading interp.Reading
 }
 

@@ -65,12 +65,7 @@ const (
 	textFailbackFails
 	textCMSMoved
 	textQuorumLost
-	textQuorumRegained
-	textServiceLost
-	textServiceRegained
-	textSessionsCut
 	textDied
-	textBack
 	textByHandServices
 	textByHandFailover
 	textByHandFailback
@@ -134,13 +129,8 @@ var sentences = [texts]string{
 	textUnread:              "the readiness of the pool cannot be read",
 	textFailbackFails:       "Invoke-CsPoolFailBack failed",
 	textCMSMoved:            "the Central Management Store was moved to the backup pool %b and stays there",
-	textQuorumLost:          "the pool has lost its quorum: the services of the other servers stop",
-	textQuorumRegained:      "the pool has its quorum again",
-	textServiceLost:         "routing groups have lost two of their three replicas",
-	textServiceRegained:     "the routing groups have their replicas again",
-	textSessionsCut:         "sessions were cut",
+	textQuorumLost:          "too few votes are left for the quorum",
 	textDied:                "the server went down by itself",
-	textBack:                "the server is back and its services run",
 	textByHandServices:      "somebody changed the services by hand",
 	textByHandFailover:      "somebody failed the pool over by hand",
 	textByHandFailback:      "somebody failed the pool back by hand",
@@ -162,10 +152,6 @@ func (m *Model) words(t text, server int8, n int32) string {
 	case textVersion:
 		if m.isServer(server) && c.builds[m.st.servers[server].build].text != "" {
 			return fmt.Sprintf("the version is %s, not the expected one", c.builds[m.st.servers[server].build].text)
-		}
-	case textServiceLost:
-		if c.need == 1 {
-			return "routing groups have lost their replicas"
 		}
 	}
 	return s
