@@ -239,7 +239,7 @@ func (x *exchange) receive(sh *shell) {
 	}
 	wait, cancel := x.within()
 	defer cancel()
-	d, f := c.receive(wait, x.req.messageID, x.sess.id(), want, (limit-answerOverhead)/4*3)
+	d, f := c.receive(wait, x.req.messageID, x.sess.answer(), want, (limit-answerOverhead)/4*3)
 	if x.gone() {
 		if d != nil {
 			c.giveBack(d)

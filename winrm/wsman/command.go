@@ -60,7 +60,7 @@ type command struct {
 	id     string
 	ctx    context.Context
 	cancel context.CancelCauseFunc
-	lost   func(conn uint64) bool // whether a connection broke with its last answer unread
+	lost   func(answerID) bool // whether an answer was not read
 
 	mu       sync.Mutex
 	changed  chan struct{} // closed and replaced at every change
@@ -85,14 +85,14 @@ type segment struct {
 // delivery is the content of one Receive answer.
 type delivery struct {
 	messageID string
-	conn      uint64
+	at        answerID
 	segments  []segment
 	done      bool
 	exit      int
 	ends      []string // streams closed with it
 }
 
-func newCommand(ctx context.Context, id string, limits Limits, lost func(uint64) bool) *command {
+func newCommand(ctx context.Context, id string, limits Limits, lost func(answerID) bool) *command {
 	c := &command{id: id, changed: make(chan struct{}), maxOut: limits.MaxOutput, maxIn: limits.MaxInput, lost: lost}
 	c.ctx, c.cancel = context.WithCancelCause(ctx)
 	return c
@@ -102,6 +102,13 @@ func newCommand(ctx context.Context, id string, limits Limits, lost func(uint64)
 func (c *command) notify() {
 	close(c.changed)
 	c.changed = make(chan struct{})
+}
+
+// killed reports whether the command was ended from outside, so that what it says no longer matters. An interrupted
+// command may go on, and one that has ended by itself was cancelled without a cause.
+func (c *command) killed() bool {
+	err := context.Cause(c.ctx)
+	return err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, ErrInterrupted)
 }
 
 // finish records the end of the program.
@@ -124,9 +131,9 @@ func (w writer) Write(p []byte) (int, error) {
 	n := 0
 	for n < len(p) {
 		c.mu.Lock()
-		if err := context.Cause(c.ctx); err != nil && !errors.Is(err, ErrInterrupted) {
+		if c.killed() {
 			c.mu.Unlock()
-			return n, err
+			return n, context.Cause(c.ctx)
 		}
 		if c.done {
 			c.mu.Unlock()
@@ -236,15 +243,15 @@ func (c *command) send(wait context.Context, p []byte, end bool) *SOAPFault {
 //
 // What the last answer carried is kept until this call: a Receive that repeats the MessageID of the last one gets the
 // same again, and so does any Receive if the connection of the last answer broke before the client can have read it.
-func (c *command) receive(wait context.Context, messageID string, conn uint64, want map[string]bool, room int) (*delivery, *SOAPFault) {
+func (c *command) receive(wait context.Context, messageID string, at answerID, want map[string]bool, room int) (*delivery, *SOAPFault) {
 	c.mu.Lock()
 	if s := c.sent; s != nil {
 		if s.messageID == messageID {
-			s.conn = conn
+			s.at = at
 			c.mu.Unlock()
 			return s, nil
 		}
-		if c.lost(s.conn) {
+		if c.lost(s.at) {
 			c.putBack(s)
 		}
 		c.sent = nil
@@ -258,7 +265,7 @@ func (c *command) receive(wait context.Context, messageID string, conn uint64, w
 			c.mu.Unlock()
 			return nil, FaultOperationTimeout()
 		}
-		if c.ctx.Err() != nil && !c.done && !errors.Is(context.Cause(c.ctx), ErrInterrupted) {
+		if c.killed() {
 			c.mu.Unlock()
 			return nil, faultAborted()
 		}
@@ -267,16 +274,20 @@ func (c *command) receive(wait context.Context, messageID string, conn uint64, w
 			return nil, nil
 		}
 		if d := c.take(want, room); d != nil {
-			d.messageID, d.conn = messageID, conn
+			d.messageID, d.at = messageID, at
 			c.sent = d
 			c.notify()
 			c.mu.Unlock()
 			return d, nil
 		}
-		changed := c.changed
+		changed, killed := c.changed, c.ctx.Done()
+		if c.ctx.Err() != nil {
+			killed = nil // it was only interrupted and may still say something
+		}
 		c.mu.Unlock()
 		select {
 		case <-changed:
+		case <-killed:
 		case <-wait.Done():
 		}
 		c.mu.Lock()

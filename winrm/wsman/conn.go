@@ -23,12 +23,12 @@ type listener struct {
 	mu     sync.Mutex
 	closed bool
 	conns  map[uint64]*conn
-	broken map[uint64]bool // connections that ended with an answer unread
+	broken map[uint64]uint64 // connections that ended with their last answer unread, and the number of that answer
 }
 
 func newListener(l net.Listener, limit int, count *atomic.Uint64) *listener {
 	return &listener{Listener: l, slots: make(chan struct{}, limit), done: make(chan struct{}), count: count,
-		conns: map[uint64]*conn{}, broken: map[uint64]bool{}}
+		conns: map[uint64]*conn{}, broken: map[uint64]uint64{}}
 }
 
 // Accept waits for a free slot, then for a connection.
@@ -79,12 +79,13 @@ func (l *listener) resetAll() {
 	}
 }
 
-// lost reports whether a connection ended in a way that shows that its client has not read the last answer.
-func (l *listener) lost(id uint64) bool {
+// lost reports whether a connection ended in a way that shows that its client has not read that answer: it was the
+// last one, for a client that sends another message on a connection has read what came before.
+func (l *listener) lost(at answerID) bool {
 	l.mu.Lock()
-	c, broken := l.conns[id], l.broken[id]
+	c, last := l.conns[at.conn], l.broken[at.conn]
 	l.mu.Unlock()
-	return broken || (c != nil && c.wasReset())
+	return last == at.number || (c != nil && c.number.Load() == at.number && (c.broken.Load() || c.wasReset()))
 }
 
 func (l *listener) forget(c *conn, broken bool) {
@@ -99,17 +100,21 @@ func (l *listener) forget(c *conn, broken bool) {
 		if len(l.broken) >= 1<<16 {
 			clear(l.broken)
 		}
-		l.broken[c.id] = true
+		l.broken[c.id] = c.number.Load()
 	}
 	<-l.slots
 }
+
+// answerID names an answer: a connection, and the number of the message on it, from 1. Zero is none of a listener.
+type answerID struct{ conn, number uint64 }
 
 // conn is a TCP connection that remembers how it ended.
 type conn struct {
 	net.Conn
 	l         *listener
 	id        uint64
-	answering atomic.Bool // a message is being answered
+	number    atomic.Uint64 // of messages that came in
+	answering atomic.Bool   // the last of them is being answered
 	broken    atomic.Bool
 	once      sync.Once
 }
@@ -159,11 +164,11 @@ type session struct {
 	reported string // scheme and user last told to OnLogon
 }
 
-func (s *session) id() uint64 {
+func (s *session) answer() answerID {
 	if s.conn == nil {
-		return 0
+		return answerID{}
 	}
-	return s.conn.id
+	return answerID{s.conn.id, s.conn.number.Load()}
 }
 
 // withConn is http.Server.ConnContext.

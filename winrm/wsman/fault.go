@@ -27,6 +27,7 @@ const (
 	CodeTooManyShells     = 2150859173 // the user's quota of shells
 	CodeTooManyOperations = 2150859174 // the user's quota of operations
 	CodeTooManyProcesses  = 2150859241 // ERROR_WSMAN_QUOTA_MAX_COMMANDS_PER_SHELL_PPQ
+	CodeShellExists       = 2150859223 // ERROR_WINRS_SHELL_CLIENTID_RESOURCE_CONFLICT
 	CodeCommandExists     = 2150859222 // ERROR_WINRS_SHELLCOMMAND_CLIENTID_RESOURCE_CONFLICT
 )
 
@@ -155,6 +156,11 @@ func faultEncodingLimit(limit int) *SOAPFault {
 func faultCommandExists(id string) *SOAPFault {
 	return &SOAPFault{Sender: true, Subcode: "w:AlreadyExists", Code: CodeCommandExists,
 		Text: "The shell already has a command with the CommandId " + id + "."}
+}
+
+func faultShellExists(id string) *SOAPFault {
+	return &SOAPFault{Sender: true, Subcode: "w:AlreadyExists", Code: CodeShellExists,
+		Text: "The server already has a shell with the ShellId " + id + "."}
 }
 
 func faultCommandNotFound(id string) *SOAPFault {

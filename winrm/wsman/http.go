@@ -34,6 +34,7 @@ type exchange struct {
 func (b *boot) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	sess := sessionOf(r.Context())
 	if sess.conn != nil {
+		sess.conn.number.Add(1)
 		sess.conn.answering.Store(true)
 		defer sess.conn.answering.Store(false)
 	}
@@ -151,7 +152,7 @@ func (x *exchange) serve(body []byte) {
 func (x *exchange) describe() {
 	h := x.b.host
 	x.info = MessageInfo{
-		Host: h.name, Addr: h.Addr(), Seq: h.messages.Add(1), Conn: x.sess.id(), Sealed: x.sealed,
+		Host: h.name, Addr: h.Addr(), Seq: h.messages.Add(1), Conn: x.sess.answer().conn, Sealed: x.sealed,
 		Action: x.req.action, MessageID: x.req.messageID, ShellID: x.req.shellID, Timeout: x.req.timeout,
 	}
 	if x.id != nil {
@@ -303,9 +304,9 @@ func (b *boot) abort(sess *session) {
 	panic(http.ErrAbortHandler)
 }
 
-// lost is asked by commands about the connection of their last answer.
-func (b *boot) lost(conn uint64) bool {
-	return b.ln != nil && conn != 0 && b.ln.lost(conn)
+// lost is asked by commands about their last answer.
+func (b *boot) lost(at answerID) bool {
+	return b.ln != nil && at.number != 0 && b.ln.lost(at)
 }
 
 // within returns the time that the message may take: its own OperationTimeout, and never more than the host allows.

@@ -44,7 +44,8 @@ func (n ntlmAuth) accept(a *attempt) *verdict {
 		hs := a.sess.ntlm
 		a.sess.ntlm = nil
 		if hs == nil {
-			return &verdict{scheme: "NTLM", reason: "an answer to no challenge on this connection"}
+			// Clients that mix up their connections do this. No password was checked, so it is no failed logon.
+			return &verdict{}
 		}
 		return n.finish(a, hs)
 	}

@@ -25,12 +25,14 @@ var psParameters = []struct {
 	kind byte // 's'witch, 'v'alue, 'e'ncoded, 'c'ommand text, 'f'ile
 	min  int
 }{
-	{"encodedcommand", 'e', 1}, {"ec", 'e', 2}, {"executionpolicy", 'v', 2}, {"ep", 'v', 2},
+	{"encodedcommand", 'e', 1}, {"executionpolicy", 'v', 2},
 	{"encodedarguments", 'v', 8}, {"command", 'c', 1}, {"configurationname", 'v', 6}, {"file", 'f', 1},
 	{"noprofile", 's', 3}, {"nologo", 's', 3}, {"noninteractive", 's', 4}, {"noexit", 's', 3},
-	{"inputformat", 'v', 2}, {"if", 'v', 2}, {"outputformat", 'v', 1}, {"of", 'v', 2},
+	{"inputformat", 'v', 2}, {"outputformat", 'v', 1},
 	{"psconsolefile", 'v', 1}, {"sta", 's', 1}, {"mta", 's', 1}, {"version", 'v', 1}, {"windowstyle", 'v', 1},
 }
+
+var psAliases = map[string]string{"ec": "encodedcommand", "ep": "executionpolicy", "if": "inputformat", "of": "outputformat"}
 
 // UnwrapPowerShell takes a command line such as `powershell.exe -NoProfile -EncodedCommand dwBo...` apart. While the
 // script is itself nothing but such a call, as Ansible's modules are sent, it goes on inside. It returns false when the
@@ -94,6 +96,9 @@ func unwrapOnce(line string) (unwrapped, bool) {
 }
 
 func psParameter(given string) (name string, kind byte) {
+	if full, ok := psAliases[given]; ok {
+		given = full
+	}
 	for _, p := range psParameters {
 		if len(given) >= p.min && strings.HasPrefix(p.name, given) {
 			return p.name, p.kind

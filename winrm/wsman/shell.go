@@ -104,6 +104,9 @@ func (t *shells) add(sh *shell) *SOAPFault {
 	if err := context.Cause(t.ctx); err != nil {
 		return FaultGoingDown()
 	}
+	if t.byID[sh.id] != nil {
+		return faultShellExists(sh.id)
+	}
 	n := 0
 	for _, other := range t.byID {
 		if other.owner == sh.owner {
