@@ -1,6 +1,8 @@
 package lang
 
 import (
+	"slices"
+
 	"github.com/alecthomas/participle/v2/lexer"
 )
 
@@ -33,6 +35,10 @@ func (t *tokens) matchBlocks() *blocks {
 		case tok.Type == lexer.EOF:
 			t.unclosed(b, stack, tok)
 		case tok.Type == tokEOL:
+			if !inLine && t.lacksColon(b, segment, i) {
+				b.toks = append(b.toks, lexer.Token{Type: tokColon, Value: ":", Pos: tok.Pos})
+				stack = t.open(stack, b, segment, i)
+			}
 			segment, elses, parens, inLine = i+1, 0, 0, false
 		case tok.Type == tokSemi:
 			segment = i + 1
@@ -74,6 +80,26 @@ func (t *tokens) matchBlocks() *blocks {
 		}
 	}
 	return b
+}
+
+// lacksColon reports a head of a block without its `:`, so that the block's `end` is not taken for one too many.
+func (t *tokens) lacksColon(b *blocks, segment, eol int) bool {
+	if segment >= eol || t.toks[eol-1].Type == tokColon {
+		return false
+	}
+	head := t.toks[segment]
+	isHead := isWord(head, "for") || isWord(head, "if") || isWord(head, "define") || isWord(head, "on")
+	if !isHead && !b.closes[head.Pos.Offset] {
+		return false
+	}
+	for _, tok := range t.toks[segment:eol] {
+		if tok.Type == tokKeyword && slices.Contains(actionWords, tok.Value) || tok.Type == tokSemi {
+			return false // steps on the same line: the `:` is missing before them
+		}
+	}
+	t.bad[head.Pos.Line] = true
+	t.diags.add(codeSyntax, t.toks[eol].Pos, t.toks[eol].Pos, "end the line with `:`", "the `:` that opens the block is missing")
+	return true
 }
 
 // open pushes the block whose `:` is token i; an `else` that goes on with an `if` takes its place.

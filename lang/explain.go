@@ -9,7 +9,7 @@ import (
 
 // explain says why a token has no place, in the words of the language. participle gives the token only; what could
 // have stood there follows from the words before it, since the grammar is LL(1).
-func (t *tokens) explain(toks []lexer.Token, at int, shape *blocks) {
+func (t *tokens) explain(toks []lexer.Token, at int) {
 	e := explainer{t: t, toks: toks, at: at, got: toks[at], from: at}
 	for e.from > 0 && !separates(toks, e.from-1) {
 		e.from--
@@ -18,7 +18,7 @@ func (t *tokens) explain(toks []lexer.Token, at int, shape *blocks) {
 		e.prev = toks[e.at-1]
 	}
 	switch {
-	case e.special(shape):
+	case e.special():
 	case e.at == e.from:
 		e.statement()
 	default:
@@ -77,7 +77,7 @@ func (e explainer) found() string {
 func (e explainer) first() lexer.Token { return e.toks[e.from] }
 
 // special answers the mistakes that have a code or a story of their own.
-func (e explainer) special(shape *blocks) bool {
+func (e explainer) special() bool {
 	first := e.first()
 	switch {
 	case first.Type == tokIdent && e.at > e.from && !e.defined(first.Value):
@@ -86,7 +86,7 @@ func (e explainer) special(shape *blocks) bool {
 	case first.Type == tokIdent && e.at > e.from:
 		e.say(codeSyntax, "a define takes only `else`; put clauses on the steps inside it", "%s cannot follow the define %s", e.found(), quote(first.Value))
 	case isWord(e.got, "else") && e.at == e.from:
-		e.strayElse(shape)
+		e.strayElse()
 	case isWord(e.got, "end") && e.at > e.from:
 		e.say(codeSyntax, "put it on a line of its own", "`end` in the middle of a statement")
 	case e.got.Type == tokColon && e.at+1 < len(e.toks) && isWord(e.prev, "else"):
@@ -109,13 +109,16 @@ func (e explainer) defined(name string) bool {
 }
 
 // strayElse tells an else behind a one-line if from one that has no if at all.
-func (e explainer) strayElse(shape *blocks) {
+func (e explainer) strayElse() {
 	line := lineStart(e.toks, e.at)
 	if e.at > line { // behind a ";"
 		e.sayAt(e.at, codeSyntax, "write `else` directly behind its step, without `;`", "`else` cannot follow `;`")
 		return
 	}
-	if line > 0 && isWord(e.toks[lineStart(e.toks, line-1)], "if") && shape != nil {
+	// The line above is looked up in the source: a wrong one may have been mended away by now.
+	source := e.t.toks
+	above := lineStart(source, findToken(source, e.got.Pos.Offset)) - 1
+	if above > 0 && isWord(source[lineStart(source, above)], "if") {
 		e.say(codeOneLineElse, "give the `if` above lines of its own, closed by `end`", "a one-line `if` has no `else`")
 		return
 	}
@@ -140,6 +143,10 @@ func (e explainer) statement() {
 		e.say(codeSyntax, "move it out of the block", "`%s` is a declaration and stands at the top level only", w)
 	case slices.Contains([]string{"retry", "within", "every"}, w):
 		e.say(codeSyntax, "put it behind its action, on the same line", "the clause `%s` has no action before it", w)
+	case w == "end":
+		e.say(codeStrayEnd, "delete it", "`end` has no block to close here")
+	case synonyms[w] != "" && !(e.at+1 < len(e.toks) && isWord(e.toks[e.at+1], "pending")):
+		e.say(codeUnknownAction, guess(w, nil), "`%s` is no action", w)
 	case slices.Contains([]string{"paired", "failed", "pool", "reboot", "domain", "server", "left", "not", "and", "or"}, w):
 		e.say(codeSyntax, "did you forget `if`?", "`%s` belongs in a condition; it is no action", w)
 	case e.got.Type == tokKeyword && !slices.Contains(actionWords, w):
@@ -233,6 +240,9 @@ func (e explainer) expected(list []string, behind string) {
 	}
 	if hint == "" && e.got.Type == tokInt && strings.HasPrefix(list[0], "a duration") {
 		hint = "a duration has a unit: " + e.got.Value + "s, " + e.got.Value + "m or " + e.got.Value + "h"
+	}
+	if hint == "" && e.got.Type == tokInt && list[0] == "`most`" {
+		hint = "write `at most " + e.got.Value + " at once`"
 	}
 	if hint == "" && e.got.Type == tokDuration && strings.HasPrefix(list[0], "a number") {
 		hint = "write `retry 3 every 10m`: first how often, then how far apart"
@@ -330,8 +340,10 @@ func (e explainer) afterAction() {
 		e.say(codeSyntax, "a bound is written `within "+e.got.Value+"`", "%s has no place behind %s", e.found(), name)
 	case e.got.Type == tokInt:
 		e.say(codeSyntax, "tries are written `retry "+e.got.Value+" every 10m`", "%s has no place behind %s", e.found(), name)
-	case e.got.Type == tokEOL && e.prev.Type == tokEq:
-		e.say(codeSyntax, "", "a text in quotes is missing behind `=`")
+	case e.got.Type == tokString && isWord(e.prev, "upgrade"):
+		e.say(codeSyntax, "write `upgrade with "+clip(got)+"`", "%s has no place behind %s", e.found(), name)
+	case e.got.Type == tokString && isWord(e.prev, "verify"):
+		e.say(codeSyntax, "write `verify version "+clip(got)+"`", "%s has no place behind %s", e.found(), name)
 	case e.got.Type == tokEq:
 		e.say(codeSyntax, "", "`=` stands only behind the name of a `param`")
 	default:

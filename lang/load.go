@@ -1,7 +1,9 @@
 package lang
 
 import (
+	"maps"
 	"path"
+	"slices"
 	"sort"
 	"strings"
 
@@ -307,8 +309,9 @@ func guess(word string, known []string) string {
 	if near := spell.Nearest(word, known); near != "" {
 		return "did you mean " + quote(near) + "?"
 	}
-	if s := synonyms[strings.ToLower(word)]; s != "" {
-		return "did you mean " + quote(s) + "?"
+	tried := slices.Sorted(maps.Keys(synonyms))
+	if near := spell.Nearest(word, tried); near != "" {
+		return "did you mean " + quote(synonyms[near]) + "?"
 	}
 	return ""
 }

@@ -48,7 +48,7 @@ func parse(filename string, src []byte) (*File, *tokens, Diagnostics) {
 	if len(t.diags) >= maxSyntaxErrors {
 		t.diags = t.diags[:maxSyntaxErrors]
 		p := t.diags[maxSyntaxErrors-1].Pos
-		t.diags.add(codeLimit, p, p, "mend these first", "more than %d syntax errors; the rest is not shown", maxSyntaxErrors-1)
+		t.diags.add(codeLimit, p, p, "mend these first", "reading stopped after %d syntax errors", maxSyntaxErrors)
 	}
 	return f, t, t.diags.sorted(filename)
 }
@@ -74,7 +74,7 @@ func (t *tokens) parseTokens(shape *blocks) *File {
 		at := findToken(toks, unexpected.Unexpected.Pos.Offset)
 		line := toks[lineStart(toks, at)].Pos.Line
 		if tried[line] == 0 && !t.bad[line] {
-			t.explain(toks, at, shape)
+			t.explain(toks, at)
 		}
 		tried[line]++
 		if len(t.diags) >= maxSyntaxErrors || tried[line] > 3 {

@@ -38,3 +38,24 @@ func TestCheckSeesADifference(t *testing.T) {
 		t.Errorf("same.failed = %v, other.failed = %v; want false, true", same.failed, other.failed)
 	}
 }
+
+func TestArchiveRoundTrip(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.txtar")
+	text := "why\n-- in --\none\n\ntwo\n-- out --\n"
+	Write(t, path, []byte(text))
+	a := ReadArchive(t, path)
+	if got := string(a.Get("in")); got != "one\n\ntwo\n" {
+		t.Errorf("in = %q", got)
+	}
+	if a.Get("none") != nil {
+		t.Error("a section that is not there has a text")
+	}
+	if got := string(a.Format()); got != text {
+		t.Errorf("Format() = %q, want %q", got, text)
+	}
+	a.Set("out", []byte("end"))
+	a.Set("more", []byte("x\n"))
+	if got, want := string(a.Format()), text+"end\n-- more --\nx\n"; got != want {
+		t.Errorf("Format() = %q, want %q", got, want)
+	}
+}
