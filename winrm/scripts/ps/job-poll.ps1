@@ -1,0 +1,70 @@
+# How a job stands. Reads only.
+# args: id, offset (bytes of the log already read)
+# out:  exists, begun, begunBoot, boot, task (none, disabled, queued, ready, running, unknown), taskResult,
+#       done, result (JSON text), log (base64), offset, size
+param($a)
+# include: lib-boot
+# include: lib-folder
+# include: lib-job
+
+$folder = Get-LrunJobFolder $a.id
+
+# The task is looked at before the files: a job that ends between the two is then seen as ended, and never as one
+# that was interrupted.
+$state = 'none'
+$taskResult = ''
+$service = Connect-LrunScheduler
+$task = Get-LrunTask $service $a.id
+if ($null -ne $task) {
+    $states = 'unknown', 'disabled', 'queued', 'ready', 'running'
+    $state = $states[[int]$task.State]
+    $taskResult = [string]$task.LastTaskResult
+}
+
+function Read-LrunFile($name) {
+    $path = Join-Path -Path $folder -ChildPath $name
+    if (-not [System.IO.File]::Exists($path)) {
+        return $null
+    }
+    return [System.IO.File]::ReadAllText($path)
+}
+
+$boot = Get-LrunBoot
+$begun = Read-LrunFile 'begun.txt'
+$result = Read-LrunFile 'rc.txt'
+$exists = [System.IO.File]::Exists((Join-Path -Path $folder -ChildPath 'request.txt'))
+
+$log = ''
+$offset = [long]$a.offset
+$size = [long]0
+$path = Join-Path -Path $folder -ChildPath 'out.log'
+if ([System.IO.File]::Exists($path)) {
+    $stream = [System.IO.File]::Open($path, 'Open', 'Read', 'ReadWrite')
+    try {
+        $size = $stream.Length
+        if ($offset -lt 0 -or $offset -gt $size) {
+            $offset = [long]0
+        }
+        $null = $stream.Seek($offset, 'Begin')
+        $buffer = New-Object -TypeName 'byte[]' -ArgumentList 16384
+        $count = $stream.Read($buffer, 0, $buffer.Length)
+        $log = [Convert]::ToBase64String($buffer, 0, $count)
+        $offset += $count
+    } finally {
+        $stream.Close()
+    }
+}
+
+@{
+    exists     = $exists
+    begun      = ($null -ne $begun)
+    begunBoot  = [string]$begun
+    boot       = $boot
+    task       = $state
+    taskResult = $taskResult
+    done       = ($null -ne $result)
+    result     = [string]$result
+    log        = $log
+    offset     = $offset
+    size       = $size
+}

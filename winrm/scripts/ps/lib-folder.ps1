@@ -1,0 +1,54 @@
+# Everybody may create folders below ProgramData, so that ours are made with their own permissions, and one that
+# belongs to somebody else is refused.
+function New-LrunFolder($path, $account) {
+    $owners = @('S-1-5-18', 'S-1-5-32-544')
+    $acl = New-Object -TypeName System.Security.AccessControl.DirectorySecurity
+    $acl.SetAccessRuleProtection($true, $false)
+    $who = @()
+    foreach ($sid in $owners) {
+        $who += New-Object -TypeName System.Security.Principal.SecurityIdentifier -ArgumentList $sid
+    }
+    if ($account) {
+        $name = New-Object -TypeName System.Security.Principal.NTAccount -ArgumentList ([string]$account)
+        $who += $name.Translate([System.Security.Principal.SecurityIdentifier])
+    }
+    foreach ($sid in $who) {
+        $rule = New-Object -TypeName System.Security.AccessControl.FileSystemAccessRule -ArgumentList $sid, 'FullControl', 'ContainerInherit,ObjectInherit', 'None', 'Allow'
+        $acl.AddAccessRule($rule)
+    }
+    if (-not (Test-Path -LiteralPath $path)) {
+        $null = [System.IO.Directory]::CreateDirectory($path, $acl)
+    }
+    $item = Get-Item -LiteralPath $path -Force
+    if (([int]$item.Attributes -band [int][System.IO.FileAttributes]::ReparsePoint) -ne 0) {
+        throw "the folder $path is a link"
+    }
+    $owner = $item.GetAccessControl().GetOwner([System.Security.Principal.SecurityIdentifier]).Value
+    $me = [System.Security.Principal.WindowsIdentity]::GetCurrent().User.Value
+    if ($owners -notcontains $owner -and $owner -ne $me) {
+        throw "the folder $path belongs to $owner and not to the administrators"
+    }
+}
+
+function Get-LrunRoot {
+    return Join-Path -Path $env:ProgramData -ChildPath 'lrun'
+}
+
+# A file that is whole or absent: written beside, flushed, then renamed.
+function Write-LrunFile($path, $text) {
+    $temp = $path + '.tmp'
+    $bytes = [System.Text.Encoding]::UTF8.GetBytes([string]$text)
+    $stream = [System.IO.File]::Open($temp, 'Create', 'Write', 'None')
+    try {
+        $stream.Write($bytes, 0, $bytes.Length)
+        $stream.Flush($true)
+    } finally {
+        $stream.Close()
+    }
+    if ([System.IO.File]::Exists($path)) {
+        # A plain $null would become an empty text here.
+        [System.IO.File]::Replace($temp, $path, [NullString]::Value)
+    } else {
+        [System.IO.File]::Move($temp, $path)
+    }
+}

@@ -1,0 +1,19 @@
+# Restarts Windows, once: only while the nonce of boot-mark is there and the boot time is the one it told.
+# args: nonce, boot, message, delay (seconds)
+# out:  asked (bool), rc (of shutdown.exe; 1190 means that a shutdown is under way already), boot, nonce
+param($a)
+# include: lib-boot
+$boot = Get-LrunBoot
+$nonce = Get-LrunBootNonce
+if ($boot -ne [string]$a.boot -or $nonce -ne [string]$a.nonce) {
+    return @{ asked = $false; rc = -1; boot = $boot; nonce = $nonce }
+}
+$message = [string]$a.message -replace '[^A-Za-z0-9 ._:-]', ' '
+if ($message.Length -gt 200) {
+    $message = $message.Substring(0, 200)
+}
+$shutdown = Join-Path -Path $env:SystemRoot -ChildPath 'System32\shutdown.exe'
+$ErrorActionPreference = 'Continue'
+$null = & $shutdown /r /t ([int]$a.delay) /d p:4:1 /c $message 2>&1
+$rc = $LASTEXITCODE
+@{ asked = $true; rc = [int]$rc; boot = $boot; nonce = $nonce }

@@ -1,0 +1,15 @@
+# Asks services to start and returns at once; the survey shows when they run. No error where they run already.
+# args: names (list) only these services, all where empty
+# out:  asked
+param($a)
+# include: lib-cs
+$null = Import-LrunModule
+$options = @{ NoWait = $true }
+$names = @($a.names | Where-Object { $_ })
+if ($names.Count -eq 0) {
+    $null = Start-CsWindowsService @options
+}
+foreach ($name in $names) {
+    $null = Start-CsWindowsService @options -Name ([string]$name)
+}
+@{ asked = $true }

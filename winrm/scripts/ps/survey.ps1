@@ -1,0 +1,102 @@
+# What one server looks like now. Reads only.
+# args: activity (bool) also reads the activity level of each service, which takes longer
+#       ports    (list of int) tries a new connection to each
+# out:  fqdn, now, boot, bootNonce, pending, services, servicesError, versions, versionsError, ports
+param($a)
+# include: lib-cs
+# include: lib-boot
+# include: lib-pending
+# include: lib-version
+
+function Test-LrunPort($port) {
+    $addresses = @('127.0.0.1')
+    foreach ($ip in @([System.Net.Dns]::GetHostAddresses([System.Net.Dns]::GetHostName()))) {
+        $addresses += $ip.ToString()
+    }
+    foreach ($address in $addresses) {
+        $ip = [System.Net.IPAddress]::Parse($address)
+        $client = New-Object -TypeName System.Net.Sockets.TcpClient -ArgumentList $ip.AddressFamily
+        try {
+            $wait = $client.BeginConnect($ip, [int]$port, $null, $null)
+            if ($wait.AsyncWaitHandle.WaitOne(3000) -and $client.Connected) {
+                return $true
+            }
+        } catch {
+            continue
+        } finally {
+            $client.Close()
+        }
+    }
+    return $false
+}
+
+$cs = @{}
+$servicesError = ''
+try {
+    $null = Import-LrunModule
+    if ($a.activity) {
+        $found = @(Get-CsWindowsService)
+    } else {
+        $found = @(Get-CsWindowsService -ExcludeActivityLevel)
+    }
+    foreach ($s in $found) {
+        $cs[[string]$s.Name] = $s
+    }
+} catch {
+    $servicesError = [string]$_.Exception.Message
+}
+
+$also = 'FabricHostSvc', 'W3SVC', 'MSSQL$RTCLOCAL', 'MSSQL$LYNCLOCAL', 'MASTER', 'FTA', 'REPLICA', 'LYNCBACKUP'
+$services = @()
+foreach ($w in @(Get-CimInstance -ClassName Win32_Service)) {
+    $name = [string]$w.Name
+    $known = $cs.ContainsKey($name)
+    if (-not ($known -or $also -contains $name -or $name -like 'RTC*')) {
+        continue
+    }
+    $activity = ''
+    $roles = @()
+    if ($known) {
+        $activity = Get-LrunText $cs[$name] @('ActivityLevel')
+        foreach ($role in @($cs[$name].RoleName)) {
+            $roles += ConvertTo-LrunText $role
+        }
+    }
+    $services += @{
+        name     = $name
+        display  = [string]$w.DisplayName
+        state    = ([string]$w.State).Replace(' ', '')
+        start    = [string]$w.StartMode
+        lync     = $known
+        activity = $activity
+        roles    = $roles
+    }
+}
+
+$versions = @()
+$versionsError = ''
+try {
+    $versions = @(Get-LrunVersions)
+} catch {
+    $versionsError = [string]$_.Exception.Message
+}
+
+$ports = @()
+foreach ($port in @($a.ports)) {
+    if ($null -ne $port) {
+        $ports += @{ port = [int]$port; accepts = [bool](Test-LrunPort $port) }
+    }
+}
+
+@{
+    fqdn          = [string][System.Net.Dns]::GetHostEntry('').HostName
+    now           = [DateTime]::UtcNow.ToString('o')
+    boot          = Get-LrunBoot
+    bootNonce     = Get-LrunBootNonce
+    pending       = @(Get-LrunPendingReboot)
+    services      = $services
+    servicesError = $servicesError
+    versions      = $versions
+    versionsError = $versionsError
+    ports         = $ports
+}

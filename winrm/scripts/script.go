@@ -1,0 +1,120 @@
+package scripts
+
+import (
+	"embed"
+	"fmt"
+	"io/fs"
+	"sort"
+	"strings"
+)
+
+//go:embed ps/*.ps1
+var files embed.FS
+
+// Script names one of the constant scripts.
+type Script string
+
+// The scripts, by the names of their files. Those marked as jobs run through JobStart.
+const (
+	Survey    Script = "survey"    // SurveyArgs → SurveyResult
+	Readiness Script = "readiness" // nothing → ReadinessResult
+	Stop      Script = "stop"      // StopArgs → Asked
+	Start     Script = "start"     // StartArgs → Asked
+	BootMark  Script = "boot-mark" // BootMarkArgs → BootMarkResult
+	Restart   Script = "restart"   // RestartArgs → RestartResult
+	Mark      Script = "mark"      // MarkArgs → MarkResult
+	Hop       Script = "hop"       // nothing → HopResult
+	Facts     Script = "facts"     // nothing → FactsResult
+	Installer Script = "installer" // InstallerArgs → InstallerResult
+	Registrar Script = "registrar" // PoolArgs → RegistrarResult
+	Backup    Script = "backup"    // PoolArgs → BackupResult
+	CMS       Script = "cms"       // CMSArgs → CMSResult
+	Edge      Script = "edge"      // nothing → EdgeResult
+	Mirror    Script = "mirror"    // PoolArgs → MirrorResult
+	Computers Script = "computers" // ComputersArgs → ComputersResult
+
+	JobStart  Script = "job-start"  // JobStartArgs → JobStarted
+	JobPoll   Script = "job-poll"   // JobPollArgs → JobStatus
+	JobRemove Script = "job-remove" // JobRemoveArgs → nothing of interest
+
+	Upgrade          Script = "upgrade"           // job: UpgradeArgs → UpgradeResult
+	Run              Script = "run"               // job: RunArgs → texts
+	FailoverPool     Script = "failover-pool"     // job: FailoverArgs → Done
+	FailbackPool     Script = "failback-pool"     // job: FailoverArgs → Done
+	FailoverCMS      Script = "failover-cms"      // job: FailoverCMSArgs → Done
+	FailoverComputer Script = "failover-computer" // job: ComputerArgs → Done
+	FailbackComputer Script = "failback-computer" // job: ComputerArgs → Done
+)
+
+// bootstrap and jobRun are no requests of their own: the one executes all of them, the other what a job does.
+const (
+	bootstrap Script = "bootstrap"
+	jobRun    Script = "job-run"
+)
+
+// texts holds each script with its includes put in and its comments taken out.
+var texts = mustLoad()
+
+// All lists the scripts that can be encoded, in order of name.
+func All() []Script {
+	var list []Script
+	for s := range texts {
+		if s != bootstrap && s != jobRun {
+			list = append(list, s)
+		}
+	}
+	sort.Slice(list, func(i, j int) bool { return list[i] < list[j] })
+	return list
+}
+
+// Text is the script as it is sent, empty for a name that does not exist.
+func (s Script) Text() string { return texts[s] }
+
+// mustLoad reads the embedded files. A broken include is a programmer's error, found by the first test.
+func mustLoad() map[Script]string {
+	names, err := fs.Glob(files, "ps/*.ps1")
+	if err != nil {
+		panic(err)
+	}
+	all := make(map[Script]string)
+	for _, name := range names {
+		base := strings.TrimSuffix(strings.TrimPrefix(name, "ps/"), ".ps1")
+		if strings.HasPrefix(base, "lib-") {
+			continue
+		}
+		text, err := load(base, map[string]bool{})
+		if err != nil {
+			panic(err)
+		}
+		all[Script(base)] = text
+	}
+	return all
+}
+
+func load(base string, seen map[string]bool) (string, error) {
+	if seen[base] {
+		return "", fmt.Errorf("%s is included twice", base)
+	}
+	seen[base] = true
+	raw, err := files.ReadFile("ps/" + base + ".ps1")
+	if err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	for line := range strings.Lines(strings.ReplaceAll(string(raw), "\r\n", "\n")) {
+		code := strings.TrimSpace(line)
+		if name, ok := strings.CutPrefix(code, "# include: "); ok {
+			text, err := load(name, seen)
+			if err != nil {
+				return "", fmt.Errorf("%s: %w", base, err)
+			}
+			b.WriteString(text)
+			continue
+		}
+		if code == "" || strings.HasPrefix(code, "#") {
+			continue
+		}
+		b.WriteString(line)
+	}
+	return b.String(), nil
+}
