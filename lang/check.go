@@ -1,6 +1,7 @@
 package lang
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -64,11 +65,11 @@ func (c *checker) node(n Node) bool {
 		c.clauses(n)
 	case *If:
 		c.oneLineElse(n)
-		if n.Line == nil && len(n.Then) == 0 {
+		if n.Line == nil && len(n.Then) == 0 && !c.p.broken {
 			c.say(codeNothingToRun, n, "", "the block of this `if` is empty")
 		}
 	case *Else:
-		if n.IsBlock && len(n.Block) == 0 {
+		if n.IsBlock && len(n.Block) == 0 && !c.p.broken {
 			c.say(codeNothingToRun, n, "`else skip` says openly that nothing is to be done", "the block of this `else` is empty")
 		}
 	case *ForEach:
@@ -87,7 +88,7 @@ func (c *checker) node(n Node) bool {
 }
 
 func (c *checker) empty(n Node, b *Body) {
-	if b != nil && b.Line == nil && len(b.Block) == 0 {
+	if b != nil && b.Line == nil && len(b.Block) == 0 && !c.p.broken {
 		c.say(codeNothingToRun, n, "", "this block is empty")
 	}
 }
@@ -287,14 +288,15 @@ func (c *checker) declarations() {
 // unused warns of declarations of the main file that nobody asks for; an included file may offer more than is taken.
 func (c *checker) unused() {
 	called, named := map[string]bool{}, map[string]bool{}
+	var scripts []string
 	for _, f := range c.p.Files {
 		Inspect(f, func(n Node) bool {
 			switch n := n.(type) {
 			case *Call:
 				called[n.Name.Text] = true
 			case *Run:
-				for _, m := range scriptName.FindAllStringSubmatch(n.Script.Raw, -1) {
-					named[strings.ToLower(m[1])] = true
+				if s := strings.ToLower(n.Script.Text); strings.Contains(s, "$lrun") {
+					scripts = append(scripts, s)
 				}
 				return false
 			case *String:
@@ -308,14 +310,13 @@ func (c *checker) unused() {
 	for _, it := range c.p.Main.Items {
 		switch it := it.(type) {
 		case *Define:
-			if !called[it.Name.Text] {
+			if !called[it.Name.Text] && !keywords[it.Name.Text] {
 				c.say(codeUnused, it.Name, "call it by its name, or delete it", "the define %s is never used", quote(it.Name.Text))
 			}
 		case *Param:
 			name := it.Name.Text
-			// PowerShell reads $lrun.a-b as a subtraction, but whoever wrote it meant the parameter.
-			head, _, _ := strings.Cut(strings.ToLower(name), "-")
-			if !named[name] && !named[head] {
+			inScript := func(s string) bool { return strings.Contains(s, strings.ToLower(name)) }
+			if !named[name] && !builtin[name] && !slices.ContainsFunc(scripts, inScript) {
 				c.say(codeUnused, it.Name, "insert it as {"+name+"}, or delete it", "the parameter %s is never used", quote(name))
 			}
 		}

@@ -60,7 +60,9 @@ func (l *loader) script(s *String, known []string) {
 		}
 		found := false
 		for _, k := range known {
-			found = found || strings.EqualFold(name, k)
+			// PowerShell reads $lrun.a-b as a subtraction, but whoever wrote it meant the parameter.
+			head, _, _ := strings.Cut(k, "-")
+			found = found || strings.EqualFold(name, head)
 		}
 		if !found {
 			if unknown++; unknown > maxSyntaxErrors {

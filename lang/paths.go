@@ -162,7 +162,7 @@ func (w *walker) loop(n *ForEach, sc scope, st state) state {
 			inner.atOnce = max(1, n.AtMost.N)
 		}
 	}
-	head := st
+	head, last := st, st
 	for range 3 { // two facts and a set that only grow: the third round finds nothing new
 		t := &turn{}
 		inner.turn = t
@@ -183,14 +183,15 @@ func (w *walker) loop(n *ForEach, sc scope, st state) state {
 				sc.turn.takeDown = t.takeDown
 			}
 		}
+		last = end
 		next := joined(head, end)
-		if sc.domain != nil && n.Over == "server" && end.reach {
-			next.stopped = end.stopped // a domain has at least one server
-		}
 		if next.equal(head) {
 			break
 		}
 		head = next
+	}
+	if sc.domain != nil && n.Over == "server" && last.reach {
+		return last // a domain has at least one server
 	}
 	return head
 }
@@ -348,22 +349,20 @@ func (w *walker) effect(s *Step, sc scope, st state) state {
 		}
 		w.failovers = append(w.failovers, s)
 		st.failedOver, st.paired = true, true
-		st.away = []*Step{s}
+		st.away = union(st.away, []*Step{s})
 	case *Failback:
 		for _, f := range st.away {
 			w.followed[f] = true
 		}
 		st.failedOver, st.away = false, nil
 	case *Skip:
-		if sc.turn != nil {
-			sc.turn.skipped = joined(sc.turn.skipped, st)
-		}
-		st.reach = false
+		sc.turn.skipped = joined(sc.turn.skipped, st)
+		st.reach = st.reach && sc.handler != "" // where it may not stand it has been refused
 	case *Abort:
 		if st.reach {
 			w.turnEnds(st)
 		}
-		st.reach = false
+		st.reach = st.reach && sc.handler != ""
 	}
 	return st
 }
