@@ -100,6 +100,7 @@ func (m *Machine) judge() Reason {
 	why := m.verdict()
 	r := Record{Kind: RecLeave, Server: Pool, Domain: m.domainOf(mainTask), PC: none, Reason: why, Outcome: Done, Servers: s.turn}
 	s.leave = why == NoReason
+	m.out.Judged, m.out.Verdict = true, why
 	if !s.leave {
 		r.Outcome = Failed
 	}

@@ -22,6 +22,7 @@ type Machine struct {
 	out   Output
 
 	guards guards // which parts of the interlock are off: none but in tests
+	cover  []bool // see Cover
 }
 
 // texts is what the machine keeps for people only; no decision depends on it.
@@ -37,6 +38,9 @@ type Output struct {
 	// Asked tells which questions of time this Step answered with "still in time"; one who explores must ask them again
 	// with a later time.
 	Asked Asked
+	// Judged tells that the interlock was asked in this Step, and Verdict what it said: NoReason where it allowed the turn.
+	Judged  bool
+	Verdict Reason
 
 	quiet bool
 	input bool // the event of this Step is on record
@@ -95,7 +99,7 @@ func (m *Machine) SetState(s *State) { m.st = *s }
 func (m *Machine) Step(ev Event) *Output {
 	m.out.Effects = m.out.Effects[:0]
 	m.out.Records = m.out.Records[:0]
-	m.out.Asked = 0
+	m.out.Asked, m.out.Judged = 0, false
 	if m.stale(&ev) {
 		return &m.out
 	}
@@ -284,6 +288,7 @@ func (m *Machine) advanceServer(t int) {
 		return
 	}
 	in := &m.prog.Instrs[tk.pc]
+	m.covered(tk.pc)
 	switch in.Op {
 	case OpStep:
 		m.step(t, in)
@@ -323,6 +328,7 @@ func (m *Machine) advanceMain() {
 		return
 	}
 	in := &m.prog.Instrs[tk.pc]
+	m.covered(tk.pc)
 	if s.handler == 0 && tk.pc > tk.at && !in.InElse && !s.bringingBack() {
 		tk.at = tk.pc
 	}

@@ -1,0 +1,155 @@
+package interp
+
+import (
+	"math/bits"
+	"time"
+
+	"github.com/lrun/lrun/pool"
+)
+
+// Hashes is a fingerprint of a machine's state in parts, so that one who explores can treat servers that cannot be told
+// apart as one. Two states with the same hashes behave the same from here on, but for times of day: clocks count
+// relative to now and are clipped where nothing depends on them any more; effect ids, epochs, sequence numbers and
+// everything that is only told to people are left out, and so is the end of the window, which see [Machine.SetWindow].
+type Hashes struct {
+	Global  uint64                  // the runbook's own task, the turn, the ending
+	Servers [pool.MaxServers]uint64 // what the machine knows of each server, without the server's place
+}
+
+// Hashes computes the fingerprint.
+func (m *Machine) Hashes() Hashes {
+	var h Hashes
+	s := &m.st
+	h.Global = m.hashGlobal()
+	for i := range m.prog.Pool.Servers {
+		h.Servers[i] = m.hashServer(s, i)
+	}
+	return h
+}
+
+// Mix folds v into h: a multiply whose halves are joined, as wyhash does it.
+func Mix(h, v uint64) uint64 {
+	hi, lo := bits.Mul64(h^0x9e3779b97f4a7c15, v^0xd6e8feb86659fd93)
+	return hi ^ lo
+}
+
+func (m *Machine) hashGlobal() uint64 {
+	s := &m.st
+	h := m.hashTask(mainTask, s.main())
+	if s.handler != 0 || s.finished {
+		h = Mix(h, m.hashTask(mainTask, &s.saved))
+	}
+	flags := uint64(0)
+	for i, b := range [...]bool{s.finished, s.leave, s.asked, s.touched, s.readIn, s.failover, s.surveyed} {
+		if b {
+			flags |= 1 << i
+		}
+	}
+	h = Mix(h, flags|uint64(s.ending)<<8|uint64(s.stop)<<16|uint64(s.handler)<<24|uint64(uint16(s.cursor))<<32|uint64(uint16(s.loop))<<48)
+	if s.readIn && !s.leave {
+		old := uint64(0)
+		if s.now-s.readAt > freshFor {
+			old = 1
+		}
+		dom := uint64(0)
+		if d := m.domainOf(mainTask); d >= 0 && s.reading.Domains.Has(int(d)) {
+			dom = 1
+		}
+		if s.reading.SQL {
+			dom |= 2
+		}
+		h = Mix(h, uint64(s.reading.State)|old<<8|dom<<16)
+	}
+	return h
+}
+
+// hashServer hashes a server's task and its bits of all the sets.
+func (m *Machine) hashServer(s *State, i int) uint64 {
+	v := uint64(0)
+	add := func(set pool.Set) { v = v<<1 | uint64(set>>i)&1 }
+	for _, set := range [...]pool.Set{
+		s.turn, s.part, s.active, s.queue, s.took, s.unverified, s.down, s.touchedBy, s.skipped, s.failed, s.doubtful,
+	} {
+		add(set)
+	}
+	for _, set := range s.done {
+		add(set)
+	}
+	for _, set := range s.upgraded {
+		add(set)
+	}
+	if s.readIn && !s.leave {
+		add(s.reading.Running)
+	}
+	h := Mix(0x51, v)
+	if tk := &s.tasks[i]; tk.phase != idle {
+		h = Mix(h, m.hashTask(i, tk))
+	}
+	return Mix(h, uint64(s.tasks[i].at))
+}
+
+func (m *Machine) hashTask(t int, tk *task) uint64 {
+	flags := uint64(0)
+	for i, b := range [...]bool{tk.begun, tk.bound, tk.onlyBusy, tk.onlyDomain, tk.doubt} {
+		if b {
+			flags |= 1 << i
+		}
+	}
+	h := Mix(uint64(uint32(tk.pc))|uint64(uint32(tk.anchor))<<32,
+		flags|uint64(tk.phase)<<8|uint64(tk.effect)<<16|uint64(tk.ask)<<24|uint64(tk.assume)<<32|uint64(tk.starts)<<40|uint64(tk.try)<<48)
+	if t == mainTask {
+		h = Mix(h, uint64(tk.at))
+	}
+	if !tk.begun || int(tk.pc) >= len(m.prog.Instrs) {
+		return h
+	}
+	in := &m.prog.Instrs[tk.pc]
+	if in.Within > 0 {
+		h = Mix(h, uint64(min(m.st.now-tk.began, in.Within)))
+	}
+	if in.Tries > 1 {
+		h = Mix(h, uint64(min(m.st.now-tk.tryAt, in.Every)))
+	}
+	return h
+}
+
+// SetWindow puts the end of the window, for one who explores both what happens before and after it; 0 is no window.
+func (m *Machine) SetWindow(end time.Duration) { m.st.windowEnd = end }
+
+// AgeReading makes the latest reading too old to begin a turn on.
+func (m *Machine) AgeReading() { m.st.readAt = m.st.now - 2*freshFor }
+
+// Cover makes the machine mark in c, one place for each instruction of the program, what it carries out; nil stops it.
+func (m *Machine) Cover(c []bool) { m.cover = c }
+
+func (m *Machine) covered(pc int32) {
+	if m.cover != nil {
+		m.cover[pc] = true
+	}
+}
+
+// Now is the time of the latest event.
+func (m *Machine) Now() time.Duration { return m.st.now }
+
+// Ending is how the run ends, as far as it is known, and whether it has.
+func (m *Machine) Ending() (Ending, bool) { return m.st.ending, m.st.finished }
+
+// FailedOver reports whether the machine takes the pool for failed over.
+func (m *Machine) FailedOver() bool { return m.st.failover }
+
+// Down is the set of servers that the summary would name as left out of service.
+func (m *Machine) Down() pool.Set { return m.st.down }
+
+// Turn is the set of servers of the turn under way, and its domain or -1.
+func (m *Machine) Turn() (pool.Set, int) {
+	if !m.st.inTurn() {
+		return 0, none
+	}
+	return m.st.turn, int(m.domainOf(mainTask))
+}
+
+// Progress is the set of servers that are done with the upgrade, and of those that are still due.
+func (m *Machine) Progress() (done, remaining pool.Set) { return m.progressSets() }
+
+// Cause is the instruction that brought the run to its ending, or -1, and why.
+func (m *Machine) Cause() (pc int32, why Reason) { return m.st.cause.pc, m.st.cause.reason }
