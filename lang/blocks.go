@@ -11,6 +11,7 @@ import (
 type blocks struct {
 	toks   []lexer.Token
 	closes map[int]bool // by offset
+	breaks []int        // where a line of the top level begins, as indices of toks, the first left out
 	// lineBodies are the one-line bodies: the offset of the `:` that opens each.
 	lineBodies map[int]bool
 }
@@ -30,6 +31,9 @@ func (t *tokens) matchBlocks() *blocks {
 	segment := 0 // first token of the statement under way
 	elses, parens, inLine := 0, 0, false
 	for i, tok := range t.toks {
+		if t.fatal {
+			return b
+		}
 		first := i == segment
 		switch {
 		case tok.Type == lexer.EOF:
@@ -75,8 +79,11 @@ func (t *tokens) matchBlocks() *blocks {
 			return b
 		}
 		b.toks = append(b.toks, tok)
+		if tok.Type == tokEOL && len(stack) == 0 {
+			b.breaks = append(b.breaks, len(b.toks))
+		}
 		if tok.Type == tokEOL && len(b.toks) == 1 {
-			b.toks = b.toks[:0] // the rest of a line whose only word was a stray end
+			b.toks, b.breaks = b.toks[:0], nil // the rest of a line whose only word was a stray end
 		}
 	}
 	return b

@@ -2,6 +2,7 @@ package lang
 
 import (
 	"errors"
+	"slices"
 	"sort"
 	"sync"
 
@@ -15,8 +16,10 @@ var grammar = sync.OnceValue(func() *participle.Parser[File] {
 	return participle.MustBuild[File](
 		participle.Lexer(lexerDef{}),
 		participle.UseLookahead(0),
-		participle.Union[Item](&Step{}, &If{}, &ForEach{}, &Param{}, &Window{}, &Include{}, &Define{}, &Handler{}),
-		participle.Union[Stmt](&Step{}, &If{}, &ForEach{}),
+		// A member costs an allocation before its first token is looked at: those that have one word to compare come
+		// before the step, which has every action to try.
+		participle.Union[Item](&If{}, &ForEach{}, &Param{}, &Define{}, &Include{}, &Window{}, &Handler{}, &Step{}),
+		participle.Union[Stmt](&If{}, &ForEach{}, &Step{}),
 		participle.Union[Action](
 			&Note{}, &Stop{}, &Upgrade{}, &Restart{}, &Verify{}, &WaitReady{}, &HoldReady{}, &StartServices{},
 			&failoverForm{}, &failbackForm{}, &Run{}, &Confirm{}, &Notify{}, &Sleep{}, &Skip{}, &Abort{}, &Call{}),
@@ -53,9 +56,44 @@ func parse(filename string, src []byte) (*File, *tokens, Diagnostics) {
 	return f, t, t.diags.sorted(filename)
 }
 
-// parseTokens parses, and after an error blanks the line that has it and parses again, so that a pass shows several.
+// parseTokens parses the file in pieces of whole top-level lines and blocks, so that what has to be parsed again after
+// an error is short.
 func (t *tokens) parseTokens(shape *blocks) *File {
-	toks := shape.toks
+	const enough = 500 // tokens a piece
+	all := &File{}
+	eof := shape.toks[len(shape.toks)-1]
+	for from, k := 0, 0; from < len(shape.toks)-1; k++ {
+		to := len(shape.toks) - 1
+		if i, _ := slices.BinarySearch(shape.breaks, from+enough); i < len(shape.breaks) {
+			to = shape.breaks[i]
+		}
+		piece := append(slices.Clone(shape.toks[from:to]), lexer.EOFToken(eof.Pos))
+		f := t.parsePiece(piece, shape)
+		switch {
+		case k == 0:
+			all.Header = f.Header
+			all.Pos = f.Pos
+		case f.Header != nil:
+			e := explainer{t: t, got: shape.toks[from]}
+			e.statement()
+		}
+		all.Items = append(all.Items, f.Items...)
+		all.EndPos = f.EndPos
+		from = to
+		if len(t.diags) >= maxSyntaxErrors {
+			break
+		}
+	}
+	if all.Pos.Line == 0 {
+		all.Pos = Pos{Filename: t.filename, Line: 1, Column: 1}
+		all.EndPos = all.Pos
+	}
+	t.lower(all)
+	return all
+}
+
+// parsePiece parses, and after an error blanks the line that has it and parses again, so that a pass shows several.
+func (t *tokens) parsePiece(toks []lexer.Token, shape *blocks) *File {
 	tried := map[int]int{} // line -> how often it was mended
 	for {
 		lex, err := lexer.Upgrade(&tokenReader{toks: toks})
@@ -64,7 +102,6 @@ func (t *tokens) parseTokens(shape *blocks) *File {
 		}
 		f, err := grammar().ParseFromLexer(lex)
 		if err == nil {
-			t.lower(f)
 			return f
 		}
 		var unexpected *participle.UnexpectedTokenError
