@@ -22,6 +22,9 @@ type JobStartArgs struct {
 	Password string `json:"password,omitempty"`
 }
 
+// Format keeps the password out of every verb.
+func (j JobStartArgs) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "job %s as %q", j.ID, j.Account) }
+
 // Logon is the account that a job runs as.
 type Logon struct {
 	// Account is "SYSTEM", "DOMAIN\user", "DOMAIN\name$" for a managed service account, or empty for the caller's

@@ -290,7 +290,9 @@ func (r *HopResult) check() error {
 }
 
 // Reaches reports that the second hop works.
-func (r HopResult) Reaches() bool { return r.LDAP == "" && r.CMS == "" && r.SQL == "" && r.Server != "" }
+func (r HopResult) Reaches() bool {
+	return r.LDAP == "" && r.CMS == "" && r.SQL == "" && r.Server != ""
+}
 
 // FactsResult is what preflight checks beside the survey.
 type FactsResult struct {

@@ -51,5 +51,5 @@ $drive = New-Object -TypeName System.IO.DriveInfo -ArgumentList ([System.IO.Path
     updates     = $updates
     agents      = $agents
     consoles    = $consoles
-    freeMB      = [long][Math]::Floor($drive.AvailableFreeSpace / 1MB)
+    freeMB      = [long][Math]::Floor($drive.AvailableFreeSpace / 1048576)
 }

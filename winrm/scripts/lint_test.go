@@ -1,0 +1,141 @@
+package scripts
+
+import (
+	"fmt"
+	"io/fs"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// sources holds each file as it is written.
+func sources(t *testing.T) map[string]string {
+	t.Helper()
+	names, err := fs.Glob(files, "ps/*.ps1")
+	if err != nil || len(names) == 0 {
+		t.Fatalf("%d files, %v", len(names), err)
+	}
+	all := make(map[string]string)
+	for _, name := range names {
+		raw, err := files.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[name] = string(raw)
+	}
+	return all
+}
+
+// forbidden is what no script may hold, and why.
+var forbidden = []struct {
+	re  *regexp.Regexp
+	why string
+}{
+	{regexp.MustCompile(`[^\x09\x0a\x20-\x7e]`), "a character outside of ASCII: typographic quotes are quotes to PowerShell"},
+	{regexp.MustCompile(`(?i)\bInvoke-Expression\b|\biex\b`), "text must not become code"},
+	{regexp.MustCompile(`(?i)-WhatIf\b|\bWhatIf\s*=`), "with -Force a WhatIf is ignored and the real failover starts"},
+	{regexp.MustCompile(`(?i)\bForce\s*=|Cs\w+ .*-Force\b`), "no Cs cmdlet is forced"},
+	{regexp.MustCompile(`(?i)\bGet-FileHash\b|\bNew-TemporaryFile\b|\bExpand-Archive\b|\bGet-ComputerInfo\b|\bNew-Guid\b|\bTest-Json\b`), "not in PowerShell 3.0"},
+	{regexp.MustCompile(`(?i)\b\w+-ScheduledTask\w*|\bGet-Net\w+`), "not on Windows Server 2008 R2"},
+	{regexp.MustCompile(`(?i)::new\(|^\s*(class|enum|using)\s`), "PowerShell 5.0"},
+	{regexp.MustCompile(`(?i)\.(Where|ForEach)\(`), "PowerShell 4.0"},
+	{regexp.MustCompile(`&&|\|\||\?\?|\?\.`), "PowerShell 7"},
+	{regexp.MustCompile(`(?i)\bWin32_Product\b`), "reading it repairs every installed product"},
+	{regexp.MustCompile(`(?i)\bWrite-Host\b|\bRead-Host\b|\bOut-Default\b`), "there is nobody at the console"},
+	{regexp.MustCompile(`(?i)\[ScriptBlock\]::Create\([^)]*\+`), "code put together from pieces"},
+	{regexp.MustCompile(`\$[A-Za-z]+\?|"[^"]*\$\(`), "an expression inside a text"},
+}
+
+// allowed are the exceptions, each with its reason.
+var allowed = map[string]string{
+	"ps/lib-version.ps1:Win32_Product":                                                   "named in a comment",
+	"ps/upgrade.ps1:\"the installer at $path is not the expected one: its SHA-256 is $(": "a message",
+	"ps/lib-hash.ps1:Get-FileHash":                                                       "named in a comment",
+}
+
+func TestLint(t *testing.T) {
+	for name, text := range sources(t) {
+		for i, line := range strings.Split(text, "\n") {
+			for _, f := range forbidden {
+				for _, hit := range f.re.FindAllString(line, -1) {
+					if allowed[name+":"+hit] == "" {
+						t.Errorf("%s:%d: %q: %s", name, i+1, hit, f.why)
+					}
+				}
+			}
+		}
+	}
+}
+
+// Every lint rule finds an example of what it forbids.
+func TestLintCanFail(t *testing.T) {
+	examples := []string{"\u2019", "iex $a", "-WhatIf", "Force = $true", "Get-FileHash x", "Get-NetTCPConnection", "[X]::new()",
+		"$a.Where({})", "a && b", "Win32_Product", "Write-Host x", "[ScriptBlock]::Create('a' + $b)", `"a $(b)"`}
+	if len(examples) != len(forbidden) {
+		t.Fatalf("%d examples for %d rules", len(examples), len(forbidden))
+	}
+	for i, f := range forbidden {
+		if !f.re.MatchString(examples[i]) {
+			t.Errorf("rule %q misses %q", f.why, examples[i])
+		}
+	}
+}
+
+// Every script says what it takes and gives, takes its arguments as $a, and forces nothing unattended.
+func TestHeaders(t *testing.T) {
+	for _, s := range All() {
+		text := sources(t)["ps/"+string(s)+".ps1"]
+		if !strings.Contains(text, "\n# args: ") || !strings.Contains(text, "\n# out:  ") {
+			t.Errorf("%s: no args or out in its header", s)
+		}
+		if !strings.HasPrefix(s.Text(), "param($a)\n") {
+			t.Errorf("%s does not begin with param($a)", s)
+		}
+		if strings.Contains(s.Text(), "# include") {
+			t.Errorf("%s: an include was not put in", s)
+		}
+	}
+}
+
+// A failover in disaster mode loses data, so that the switch has one place and one condition.
+func TestDisasterModeIsAskedFor(t *testing.T) {
+	for name, text := range sources(t) {
+		n := strings.Count(text, "DisasterMode")
+		if name != "ps/failover-pool.ps1" && n > 0 {
+			t.Errorf("%s knows DisasterMode", name)
+		}
+		if name == "ps/failover-pool.ps1" && (n != 1 || !strings.Contains(text, "if ($a.disaster -eq $true) {\n    $options.DisasterMode = $true\n}")) {
+			t.Errorf("%s: DisasterMode without its condition", name)
+		}
+	}
+}
+
+// What changes a pool never asks a question that nobody would answer.
+func TestUnattended(t *testing.T) {
+	asks := regexp.MustCompile(`(Invoke-Cs\w+Fail\w+|Stop-CsWindowsService) @options`)
+	for name, text := range sources(t) {
+		if asks.MatchString(text) && !strings.Contains(text, "Confirm = $false") {
+			t.Errorf("%s can wait for an answer", name)
+		}
+	}
+}
+
+// Every field that Go sends is read by the script, and every field that Go reads is set by it.
+func TestFieldsMatch(t *testing.T) {
+	for _, f := range fields {
+		text := f.script.Text()
+		for _, name := range jsonNames(f.args) {
+			if !regexp.MustCompile(`\$a\.` + name + `\b`).MatchString(text) {
+				t.Errorf("%s does not read $a.%s", f.script, name)
+			}
+		}
+		for _, name := range jsonNames(f.out) {
+			if !regexp.MustCompile(fmt.Sprintf(`(?m)(\b%s\s*=|\.%s = )`, name, name)).MatchString(text) {
+				t.Errorf("%s does not set %s", f.script, name)
+			}
+		}
+	}
+	if len(fields) != len(All()) {
+		t.Errorf("%d scripts in the table, there are %d", len(fields), len(All()))
+	}
+}
