@@ -154,12 +154,9 @@ func (x *exchange) start(sh *shell, c *command, cmd *Command) *SOAPFault {
 	case len(sh.commands) >= maxKeptCommands:
 		return FaultTooManyProcesses(maxKeptCommands)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
+	if !s.begin() {
 		return FaultGoingDown()
 	}
-	s.wg.Add(1)
 	sh.running++
 	sh.commands[c.id] = c
 	go func() {

@@ -1,10 +1,10 @@
 package wsman
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/xml"
 	"strconv"
-	"strings"
 )
 
 const (
@@ -14,13 +14,13 @@ const (
 	answerOverhead = 4 << 10
 )
 
-func xmlText(b *strings.Builder, s string) {
-	// strings.Builder never fails to write.
+func xmlText(b *bytes.Buffer, s string) {
+	// bytes.Buffer never fails to write.
 	_ = xml.EscapeText(b, []byte(s))
 }
 
 // openAnswer writes the envelope up to and including <s:Body>. Clients check that RelatesTo is their MessageID.
-func openAnswer(b *strings.Builder, req *request, action string) {
+func openAnswer(b *bytes.Buffer, req *request, action string) {
 	b.WriteString(envelopeOpen)
 	b.WriteString(`><s:Header><a:Action>`)
 	b.WriteString(action)
@@ -39,35 +39,35 @@ const closeAnswer = `</s:Body></s:Envelope>`
 
 // answerEmpty is an answer without a body, as Delete has it.
 func answerEmpty(req *request, action string) []byte {
-	var b strings.Builder
+	var b bytes.Buffer
 	openAnswer(&b, req, action)
 	b.WriteString(closeAnswer)
-	return []byte(b.String())
+	return b.Bytes()
 }
 
 func answerElement(req *request, action, element string) []byte {
-	var b strings.Builder
+	var b bytes.Buffer
 	openAnswer(&b, req, action)
 	b.WriteString(element)
 	b.WriteString(closeAnswer)
-	return []byte(b.String())
+	return b.Bytes()
 }
 
 func answerIdentify(known bool, product string) []byte {
 	if !known {
 		product = "OS: 0.0.0 SP: 0.0 Stack: 3.0"
 	}
-	var b strings.Builder
+	var b bytes.Buffer
 	b.WriteString(`<s:Envelope xml:lang="en-US" xmlns:s="` + nsSOAP + `"><s:Header/><s:Body><wsmid:IdentifyResponse xmlns:wsmid="` + nsIdentity +
 		`"><wsmid:ProtocolVersion>` + nsWSMan + `</wsmid:ProtocolVersion><wsmid:ProductVendor>Microsoft Corporation</wsmid:ProductVendor><wsmid:ProductVersion>`)
 	xmlText(&b, product)
 	b.WriteString(`</wsmid:ProductVersion></wsmid:IdentifyResponse></s:Body></s:Envelope>`)
-	return []byte(b.String())
+	return b.Bytes()
 }
 
 // answerCreate carries the ShellId in both places that clients read: the selector (pywinrm) and the shell (masterzen).
 func answerCreate(req *request, sh *shell) []byte {
-	var b strings.Builder
+	var b bytes.Buffer
 	openAnswer(&b, req, nsTransfer+"/CreateResponse")
 	b.WriteString(`<x:ResourceCreated><a:Address>` + addrAnon + `</a:Address><a:ReferenceParameters><w:ResourceURI>` + resourceCmd +
 		`</w:ResourceURI><w:SelectorSet><w:Selector Name="ShellId">` + sh.id + `</w:Selector></w:SelectorSet></a:ReferenceParameters></x:ResourceCreated>`)
@@ -76,7 +76,7 @@ func answerCreate(req *request, sh *shell) []byte {
 	b.WriteString(`</rsp:Owner><rsp:IdleTimeOut>PT` + strconv.FormatFloat(sh.idle.Seconds(), 'f', 3, 64) + `S</rsp:IdleTimeOut>`)
 	b.WriteString(`<rsp:InputStreams>stdin</rsp:InputStreams><rsp:OutputStreams>stdout stderr</rsp:OutputStreams></rsp:Shell>`)
 	b.WriteString(closeAnswer)
-	return []byte(b.String())
+	return b.Bytes()
 }
 
 // answerReceive carries output and exactly one CommandState. State Done, with the exit code, comes once and last.
@@ -85,7 +85,7 @@ func answerReceive(req *request, commandID string, d *delivery) []byte {
 	for _, s := range d.segments {
 		size += 200 + base64.StdEncoding.EncodedLen(len(s.data))
 	}
-	var b strings.Builder
+	var b bytes.Buffer
 	b.Grow(size)
 	openAnswer(&b, req, nsShell+"/ReceiveResponse")
 	b.WriteString(`<rsp:ReceiveResponse>`)
@@ -95,7 +95,7 @@ func answerReceive(req *request, commandID string, d *delivery) []byte {
 			b.WriteString(` End="true"`)
 		}
 		b.WriteString(`>`)
-		b.WriteString(base64.StdEncoding.EncodeToString(data))
+		b.Write(base64.StdEncoding.AppendEncode(b.AvailableBuffer(), data))
 		b.WriteString(`</rsp:Stream>`)
 	}
 	for _, s := range d.segments {
@@ -114,7 +114,7 @@ func answerReceive(req *request, commandID string, d *delivery) []byte {
 	}
 	b.WriteString(`</rsp:ReceiveResponse>`)
 	b.WriteString(closeAnswer)
-	return []byte(b.String())
+	return b.Bytes()
 }
 
 func answerFault(req *request, f *SOAPFault, machine string) []byte {
@@ -123,7 +123,7 @@ func answerFault(req *request, f *SOAPFault, machine string) []byte {
 		code = "s:Sender"
 	}
 	text := printable(f.Text, 2000)
-	var b strings.Builder
+	var b bytes.Buffer
 	openAnswer(&b, req, actionFault)
 	b.WriteString(`<s:Fault><s:Code><s:Value>` + code + `</s:Value><s:Subcode><s:Value>`)
 	xmlText(&b, f.Subcode)
@@ -135,5 +135,5 @@ func answerFault(req *request, f *SOAPFault, machine string) []byte {
 	xmlText(&b, text)
 	b.WriteString(`</f:Message></f:WSManFault></s:Detail></s:Fault>`)
 	b.WriteString(closeAnswer)
-	return []byte(b.String())
+	return b.Bytes()
 }

@@ -51,13 +51,12 @@ func splitAccount(name string) (domain, user string) {
 // identity is a user who has logged on.
 type identity struct {
 	user   string // as given
-	owner  string // without domain and case: the same person by every scheme
+	owner  string // the same without regard to case: whose shells and quotas they are
 	scheme string
 }
 
 func newIdentity(user, scheme string) *identity {
-	_, bare := splitAccount(user)
-	return &identity{user: user, owner: strings.ToLower(bare), scheme: scheme}
+	return &identity{user: user, owner: strings.ToLower(user), scheme: scheme}
 }
 
 // attempt is a request that carries a logon.

@@ -308,3 +308,26 @@ func TestKerberos(t *testing.T) {
 func serverConfig(ca *testCA) *tls.Config {
 	return &tls.Config{Certificates: []tls.Certificate{ca.issue("fe01.contoso.com")}}
 }
+
+// TestChannelBinding logs on over TLS with the binding of this server's certificate, of another's, and with none.
+func TestChannelBinding(t *testing.T) {
+	ca := newTestCA(t)
+	own, foreign := ca.issue("fe01.contoso.com"), ca.issue("fe01.contoso.com")
+	host := &Host{name: "fe01", server: NewServer(Options{TLS: &tls.Config{Certificates: []tls.Certificate{own}}})}
+	a := &attempt{host: host, r: &http.Request{TLS: &tls.ConnectionState{}}}
+	hash := func(c tls.Certificate) []byte {
+		leaf, err := x509.ParseCertificate(c.Certificate[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return channelBindingHash(leaf)
+	}
+	for name, c := range map[string]struct {
+		sent []byte
+		want bool
+	}{"own": {hash(own), true}, "foreign": {hash(foreign), false}, "none": {nil, true}, "zeros": {make([]byte, 16), true}} {
+		if got := channelBound(c.sent, a); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}

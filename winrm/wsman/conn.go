@@ -5,13 +5,10 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
-	"log"
 	"net"
 	"sync"
 	"sync/atomic"
 )
-
-var discardLog = log.New(io.Discard, "", 0)
 
 // listener hands out connections that can be reset, at most max at one time.
 type listener struct {

@@ -183,6 +183,26 @@ func (r *raw) post(ctx context.Context, body string) (int, *element, error) {
 	return resp.StatusCode, root, err
 }
 
+// bytes sends an envelope that has to succeed and returns the answer as it came.
+func (r *raw) bytes(env string) []byte {
+	r.t.Helper()
+	req, err := http.NewRequest(http.MethodPost, r.url, strings.NewReader(env))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	req.Header.Set("Authorization", basicHeader(testUser, testPassword))
+	resp, err := r.client.Do(req)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		r.t.Fatalf("status %d, %v", resp.StatusCode, err)
+	}
+	return data
+}
+
 // must sends an envelope that has to succeed and returns the first element of the answer's body.
 func (r *raw) must(env string) *element {
 	r.t.Helper()

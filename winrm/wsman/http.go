@@ -33,6 +33,10 @@ type exchange struct {
 // ServeHTTP answers one message. It is the only place that reads requests and writes answers.
 func (b *boot) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	sess := sessionOf(r.Context())
+	if !b.host.server.begin() {
+		b.abort(sess)
+	}
+	defer b.host.server.wg.Done()
 	if sess.conn != nil {
 		sess.conn.number.Add(1)
 		sess.conn.answering.Store(true)
@@ -178,10 +182,13 @@ func (x *exchange) ask() bool {
 	if o.OnMessage != nil {
 		o.OnMessage(x.info)
 	}
-	if o.Faults == nil {
-		return true
+	if o.Faults != nil {
+		x.fault = o.Faults(x.info)
 	}
-	x.fault = o.Faults(x.info)
+	if x.gone() {
+		// A hook may take the host down: the message is then lost unseen.
+		x.b.abort(x.sess)
+	}
 	if x.fault.Latency > 0 {
 		t := time.NewTimer(x.fault.Latency)
 		defer t.Stop()

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log"
 	"net"
 	"net/http"
 	"sync"
@@ -25,6 +26,7 @@ type Options struct {
 	// RefuseUnencrypted answers "Access is denied" to messages that are neither sealed nor under TLS, as a Windows
 	// server does that has AllowUnencrypted=false, its default.
 	RefuseUnencrypted bool
+	ErrorLog          *log.Logger // of failed TLS handshakes and of panics while a message is answered; nil is standard error
 }
 
 // Logon is one attempt to log on: a password or ticket that was checked. It never holds a secret.
@@ -44,7 +46,7 @@ type Server struct {
 	mu     sync.Mutex
 	hosts  []*Host
 	closed bool
-	wg     sync.WaitGroup // HTTP servers and commands
+	wg     sync.WaitGroup // HTTP servers, messages being answered, commands
 }
 
 // NewServer returns a server without hosts.
@@ -109,8 +111,19 @@ func (s *Server) Hosts() []*Host {
 	return append([]*Host(nil), s.hosts...)
 }
 
-// Close takes all hosts down and waits until their connections and commands have ended. It must not be called from
-// a Handler.
+// begin counts something that Close waits for, unless Close was called already. The caller ends it by wg.Done.
+func (s *Server) begin() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.wg.Add(1)
+	return true
+}
+
+// Close takes all hosts down and waits until their messages and commands have ended. It must not be called from a
+// Handler or a hook.
 func (s *Server) Close() error {
 	s.mu.Lock()
 	s.closed = true
@@ -146,13 +159,9 @@ func (h *Host) Up() error {
 		return nil
 	}
 	s := h.server
-	s.mu.Lock()
-	if s.closed {
-		s.mu.Unlock()
+	if !s.begin() {
 		return http.ErrServerClosed
 	}
-	s.wg.Add(1)
-	s.mu.Unlock()
 	l, err := net.Listen("tcp", h.Addr())
 	if err != nil {
 		s.wg.Done()
@@ -184,8 +193,10 @@ func (h *Host) newBoot() *boot {
 		Handler:           b,
 		ConnContext:       withConn,
 		ReadHeaderTimeout: time.Minute,
-		ErrorLog:          discardLog,
-		MaxHeaderBytes:    64 << 10,
+		// As http.sys does: a client that is silent for so long has to log on again.
+		IdleTimeout:    2 * time.Minute,
+		ErrorLog:       h.server.opts.ErrorLog,
+		MaxHeaderBytes: 64 << 10,
 		// A logon belongs to a TCP connection whose messages come one after the other, so HTTP/2 is out.
 		Protocols: func() *http.Protocols { p := new(http.Protocols); p.SetHTTP1(true); return p }(),
 	}
@@ -193,7 +204,7 @@ func (h *Host) newBoot() *boot {
 }
 
 // Down is a power failure: connections are reset, the address refuses new ones, shells are forgotten, commands are
-// cancelled with [ErrHostDown]. It does not wait for the commands, so a command may call it.
+// cancelled with [ErrHostDown]. It does not wait for the commands, so a command or a hook may call it.
 func (h *Host) Down() {
 	h.mu.Lock()
 	b := h.boot

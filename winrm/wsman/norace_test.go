@@ -1,0 +1,5 @@
+//go:build !race
+
+package wsman
+
+const muchOutput = 100_000_000
