@@ -131,8 +131,8 @@ func (m *Machine) refuse(t int, why Reason) {
 	m.stepFailed(t, why, false)
 }
 
-// guards tells which parts of the interlock are on. All of them are, but in tests that show that each is needed.
-type guards struct{ noReading, noVerified, noQuorum bool }
+// Guards tells which parts of the interlock are on. All of them are, but in tests that show that each is needed.
+type Guards struct{ NoReading, NoVerified, NoQuorum bool }
 
 // verdict judges by the latest reading, in the order of the rule: (a) Ready and the domain True, (b) what was taken
 // down before is verified, (c) the pool keeps its quorum without the turn's servers.
@@ -140,7 +140,7 @@ func (m *Machine) verdict() Reason {
 	s := &m.st
 	off := m.guards
 	r := &s.reading
-	if !off.noReading {
+	if !off.NoReading {
 		switch d := m.domainOf(mainTask); {
 		case m.countsAsBusy(r.State):
 			return InterlockBusy
@@ -152,10 +152,10 @@ func (m *Machine) verdict() Reason {
 			return InterlockDomain
 		}
 	}
-	if !off.noVerified && s.unverified&^s.turn != 0 {
+	if !off.NoVerified && s.unverified&^s.turn != 0 {
 		return InterlockUnverified
 	}
-	if !off.noQuorum && !m.prog.Pool.Quorum(r.Running&^s.turn, r.SQL) {
+	if !off.NoQuorum && !m.prog.Pool.Quorum(r.Running&^s.turn, r.SQL) {
 		return InterlockQuorum
 	}
 	return NoReason

@@ -21,7 +21,7 @@ type Machine struct {
 	texts texts
 	out   Output
 
-	guards guards // which parts of the interlock are off: none but in tests
+	guards Guards // which parts of the interlock are off: none but in tests
 	cover  []bool // see Cover
 }
 

@@ -22,6 +22,7 @@ func (m *Machine) resume(ev *Event) {
 		s.handler = 0
 	}
 	s.readIn = false
+	s.active, s.queue = 0, 0 // the fork finds out again who is under way
 	back := s.failed &^ s.down // failed, and brought back since: by `on failure`, or by its own last step
 	s.failed, s.doubtful = 0, 0
 	if s.inTurn() {

@@ -1,0 +1,255 @@
+package explore
+
+import (
+	"time"
+
+	"github.com/lrun/lrun/interp"
+	"github.com/lrun/lrun/pool"
+)
+
+// op is one thing that can happen next.
+type op uint8
+
+const (
+	opDone      op = iota // the effect ends well
+	opReady               // a reading says the truth of a settled pool
+	opBusy                // a reading says Busy because replicas are still built: no fault
+	opCondition           // a reading says what arg says; the first one costs a fault
+	opBound               // the bound passes, because the range of the duration goes beyond it: no fault
+	opFail                // fault: the effect ends failed
+	opUnknown             // fault: the connection breaks
+	opSlow                // fault: it takes three times as long
+	opHang                // fault: it goes on until its bound passes
+	opSick                // fault: the services of arg do not come up; afterwards free
+	opLook                // a look answers arg
+	opNo                  // the operator says no
+	opLate                // the operator answers at the last moment
+	opSilent              // the operator does not answer
+	opDie                 // fault: server arg dies
+	opCrash               // lrun is killed and resumed
+)
+
+// variant bits: the event is the same, but a question of time that the machine asks is answered "too late".
+const (
+	lateWindow = 1 << iota
+	lateLeft
+	lateAge
+)
+
+// choice is one transition out of a state. With the states before it, it is all that a counterexample has to keep.
+type choice struct {
+	op      op
+	slot    uint8
+	arg     uint8
+	variant uint8
+}
+
+// next is the slot whose effect ends next, or -1. Effects in flight on servers of a domain do not meet before the step
+// that they belong to ends, so that only the order of their ends in time is explored, not every order.
+func (w *world) next() int {
+	best := -1
+	for i := range w.slots {
+		s := &w.slots[i]
+		if s.action == interp.NoAction {
+			continue
+		}
+		if best < 0 || s.end < w.slots[best].end {
+			best = i
+		}
+	}
+	return best
+}
+
+// choices lists all that can happen next, in a fixed order.
+func (x *model) choices(w *world, buf []choice) []choice {
+	buf = buf[:0]
+	if x.opts.EveryOrder {
+		for i := range w.slots {
+			if w.slots[i].action != interp.NoAction {
+				buf = x.slotChoices(w, i, buf)
+			}
+		}
+	} else if i := w.next(); i >= 0 {
+		buf = x.slotChoices(w, i, buf)
+	}
+	if len(buf) == 0 {
+		return buf
+	}
+	if w.faults > 0 {
+		buf = x.deaths(w, buf)
+	}
+	if w.crashes > 0 {
+		buf = append(buf, choice{op: opCrash})
+	}
+	return buf
+}
+
+// deaths lists the servers that can die; of servers in the same domain that are alike one is enough, which the
+// fingerprint sees to.
+func (x *model) deaths(w *world, buf []choice) []choice {
+	for s := range x.pool.Servers {
+		if !w.dead.Has(s) {
+			buf = append(buf, choice{op: opDie, arg: uint8(s)})
+		}
+	}
+	return buf
+}
+
+// slotChoices lists how the effect of a slot can end.
+func (x *model) slotChoices(w *world, i int, buf []choice) []choice {
+	s := &w.slots[i]
+	one := func(o op, arg uint8) { buf = append(buf, choice{op: o, slot: uint8(i), arg: arg}) }
+	fault := w.faults > 0
+	switch s.action {
+	case interp.Wait, interp.Sleep, interp.Notify:
+		one(opDone, 0)
+	case interp.Read:
+		x.readChoices(w, s, one)
+	case interp.Survey:
+		one(opDone, 0)
+		if fault {
+			one(opFail, 0)
+		}
+	case interp.Hold:
+		if s.over {
+			one(opBound, 0)
+			break
+		}
+		one(opDone, 0)
+		if fault && x.within(s) > 0 {
+			one(opHang, 0)
+		}
+	case interp.Look:
+		x.lookChoices(w, s, one)
+	case interp.Confirm:
+		one(opDone, 0)
+		one(opNo, 0)
+		if x.within(s) > 0 {
+			one(opLate, 0)
+			one(opSilent, 0)
+		}
+	case interp.Verify:
+		x.verifyChoices(w, i, s, one)
+	default:
+		x.actionChoices(w, i, s, one)
+	}
+	return buf
+}
+
+// within is the bound of a slot's action, 0 where it has none.
+func (x *model) within(s *slot) time.Duration { return x.prog.At(s.id.PC).Within }
+
+// readChoices: the truth, or Busy while replicas may be built, or what a fault makes the cmdlet say.
+func (x *model) readChoices(w *world, s *slot, one func(op, uint8)) {
+	if w.cond != truthful {
+		one(opCondition, uint8(w.cond))
+	}
+	one(opReady, 0)
+	if w.settling() {
+		one(opBusy, 0)
+	}
+	if w.faults == 0 || w.cond != truthful {
+		return
+	}
+	for c := saysBusy; c < conditions; c++ {
+		if c == saysDomainFalse && !x.inTurn(s) {
+			continue
+		}
+		one(opCondition, uint8(c))
+	}
+}
+
+func (x *model) inTurn(s *slot) bool { return s.id.Turn > 0 }
+
+// lookChoices: all that can be true of an action that nobody saw the end of.
+func (x *model) lookChoices(w *world, s *slot, one func(op, uint8)) {
+	server := int(s.id.Server)
+	if server >= 0 && w.dead.Has(server) {
+		one(opLook, uint8(interp.CannotTell))
+		return
+	}
+	one(opLook, uint8(interp.Done))
+	if s.limbo == maybe {
+		one(opLook, uint8(interp.NotBegun))
+	}
+	one(opLook, uint8(interp.Going))
+	if s.paid || w.faults > 0 {
+		one(opLook, uint8(interp.Failed))
+		one(opLook, uint8(interp.CannotTell))
+	}
+}
+
+// verifyChoices: a server that does not run, is dead or sick fails; a sick one may also be well again.
+func (x *model) verifyChoices(w *world, i int, s *slot, one func(op, uint8)) {
+	if !w.running().Has(i) {
+		one(opFail, 0)
+		return
+	}
+	one(opDone, 0)
+	if w.sick.Has(i) || w.faults > 0 {
+		one(opSick, uint8(i))
+	}
+}
+
+// actionChoices: an action on a server or on the pool.
+func (x *model) actionChoices(w *world, i int, s *slot, one func(op, uint8)) {
+	server := int(s.id.Server)
+	if i < mainSlot && w.dead.Has(server) {
+		one(opFail, 0)
+		return
+	}
+	if s.action == interp.Failback && w.running().Len() < x.pool.StartQuorum() {
+		one(opFail, 0) // its own conditions refuse it
+		return
+	}
+	if s.hung || s.over {
+		one(opBound, 0)
+		return
+	}
+	one(opDone, 0)
+	bound := x.within(s)
+	if bound > 0 && !s.slow && x.mayPass(s, bound) {
+		one(opBound, 0)
+	}
+	if w.faults == 0 {
+		return
+	}
+	one(opFail, 0)
+	one(opUnknown, 0)
+	if !s.slow {
+		one(opSlow, 0)
+	}
+	if bound > 0 {
+		one(opHang, 0)
+	}
+}
+
+// mayPass reports whether the range of the action's duration goes beyond its bound.
+func (x *model) mayPass(s *slot, bound time.Duration) bool {
+	in := x.prog.At(s.id.PC)
+	r := pool.Range{}
+	switch s.action {
+	case interp.Stop:
+		r = x.m.Stop
+		if in.Graceful {
+			r = x.m.Drain
+		}
+	case interp.Start:
+		r = x.m.Start
+	case interp.Upgrade:
+		r = x.m.Upgrade
+	case interp.Restart:
+		r = x.m.Reboot
+	case interp.Failover:
+		r = pool.Range{High: x.m.Failover.High + x.m.CMS.High}
+	case interp.Failback:
+		r = x.m.Failback
+	case interp.FailoverServer:
+		r = x.m.FailoverServer
+	case interp.FailbackServer:
+		r = x.m.FailbackServer
+	case interp.Run:
+		r = x.m.Run
+	}
+	return r.High >= bound
+}

@@ -1,0 +1,538 @@
+package explore
+
+import (
+	"context"
+	"errors"
+	"math/bits"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/lrun/lrun/interp"
+	"github.com/lrun/lrun/pool"
+)
+
+// Options bound an exploration.
+type Options struct {
+	Faults     int  // K: how many deviations in one night
+	Crashes    int  // C: how often lrun may be killed
+	EveryOrder bool // explore every order of effects in flight, and tell alike servers apart: no reduction
+	Workers    int  // 0 = one a core; the answer is the same for any number
+	MaxStates  int  // 0 = 50 million
+	// Progress is told now and then how far the exploration is; it may be nil.
+	Progress func(states, depth int)
+
+	guards interp.Guards // switched off, to show that each is needed
+}
+
+// ErrTooLarge says that there are more states than Options.MaxStates.
+var ErrTooLarge = errors.New("more states than the limit")
+
+// shardCount is how many parts the set of visited states has. It is fixed, so that states get the same numbers whatever
+// the number of cores.
+const shardCount = 16
+
+// chunkSize is how many states one worker takes at a time.
+const chunkSize = 64
+
+// node is a state of the whole: the machine and its world.
+type node struct {
+	m interp.State
+	w world
+}
+
+// stateID numbers a state: the shard in the low bits, its place in the shard above.
+type stateID uint32
+
+const noState = ^stateID(0)
+
+func (id stateID) shard() int { return int(id % shardCount) }
+func (id stateID) place() int { return int(id / shardCount) }
+
+// shard is a part of the visited states: a table from fingerprints to places, and what is kept of each state for good.
+type shard struct {
+	table  table
+	parent []stateID
+	choice []choice
+	head   []uint8 // 1 + the domain whose turn begins with this state, or 0
+	flags  []uint8
+	base   int    // place of the first state of the level under way
+	nodes  []node // the states of the level under way
+	fresh  []stateID
+}
+
+// Flags of a state.
+const (
+	flagEnd     = 1 << iota // the run has ended
+	flagBroken              // a property is violated
+	flagCrashed             // lrun was killed on the way
+)
+
+// cand is a state that was reached, before it is known whether it is new.
+type cand struct {
+	hash   uint64
+	from   stateID
+	dt     uint32 // milliseconds
+	choice choice
+	head   uint8
+	flags  uint8
+	broken Property
+	end    uint64 // signature of the ending
+}
+
+// edge is a transition, kept for the longest path.
+type edge struct {
+	from, to stateID
+	dt       uint32
+}
+
+// Explorer explores the outcomes of one program.
+type Explorer struct {
+	x      model
+	shards [shardCount]shard
+	depth  int
+
+	transitions int64
+	edges       [shardCount][]edge // by the shard of `to`
+	cover       []bool
+	ends        map[uint64]*ending
+	broken      stateID
+	property    Property
+}
+
+// ending is a way the run can end.
+type ending struct {
+	Ending  interp.Ending
+	Over    bool
+	Left    int // servers left due
+	Down    int
+	Clean   bool // reached without a crash
+	Example stateID
+}
+
+// New makes an explorer.
+func New(prog *interp.Program, opts Options) *Explorer {
+	if opts.Workers <= 0 {
+		opts.Workers = runtime.GOMAXPROCS(0)
+	}
+	if opts.MaxStates <= 0 {
+		opts.MaxStates = 50_000_000
+	}
+	e := &Explorer{broken: noState, ends: map[uint64]*ending{}, cover: make([]bool, len(prog.Instrs))}
+	e.x = model{prog: prog, pool: prog.Pool, m: prog.Pool.Model, all: prog.Pool.All(), opts: opts}
+	return e
+}
+
+// machine makes a machine for one worker.
+func (x *model) machine() *interp.Machine {
+	m := interp.New(x.prog, interp.Args{})
+	m.Quiet()
+	m.SetGuards(x.opts.guards)
+	return m
+}
+
+// Run explores, level by level, so that the first violation found is one of the shortest. It stops at the end of the
+// level that holds one.
+func (e *Explorer) Run(ctx context.Context) error {
+	e.first()
+	for {
+		n := 0
+		for s := range e.shards {
+			n += len(e.shards[s].nodes)
+		}
+		if n == 0 || e.broken != noState {
+			return nil
+		}
+		if e.states() > e.x.opts.MaxStates {
+			return ErrTooLarge
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		e.level()
+		if e.x.opts.Progress != nil {
+			e.x.opts.Progress(e.states(), e.depth)
+		}
+	}
+}
+
+func (e *Explorer) states() int {
+	n := 0
+	for s := range e.shards {
+		n += len(e.shards[s].parent)
+	}
+	return n
+}
+
+// first puts the beginning of the run into the set.
+func (e *Explorer) first() {
+	m := e.x.machine()
+	n := node{w: e.x.begin()}
+	m.Cover(e.cover)
+	out := m.Step(interp.Event{Kind: interp.Began})
+	e.x.start(&n.w, out.Effects)
+	n.m = m.State()
+	h := e.x.hash(m, &n.w)
+	s := &e.shards[h%shardCount]
+	s.table.insert(h, 0)
+	s.keep(&cand{hash: h, from: noState})
+	s.nodes = append(s.nodes, n)
+}
+
+func (s *shard) keep(c *cand) {
+	s.parent = append(s.parent, c.from)
+	s.choice = append(s.choice, c.choice)
+	s.head = append(s.head, c.head)
+	s.flags = append(s.flags, c.flags)
+}
+
+// chunk is a piece of the level, and what came of it, by shard.
+type chunk struct {
+	shard, from, to int
+	cands           [shardCount][]cand
+	edges           [shardCount][]edge
+	transitions     int64
+}
+
+// level explores all states of the level under way. States are expanded in parallel; then each shard takes in what is
+// new to it in the order of the chunks, so that the same states get the same numbers and the same parents every time.
+func (e *Explorer) level() {
+	chunks := e.chunks()
+	e.parallel(len(chunks), func(wk *worker, i int) { wk.expand(e, &chunks[i]) })
+	e.parallel(shardCount, func(_ *worker, s int) { e.take(s, chunks) })
+	next := make([][]node, shardCount)
+	e.parallel(shardCount, func(wk *worker, s int) { next[s] = wk.materialize(e, s) })
+	for i := range chunks {
+		e.transitions += chunks[i].transitions
+	}
+	for s := range e.shards {
+		sh := &e.shards[s]
+		sh.base = len(sh.parent) - len(sh.fresh)
+		sh.nodes, sh.fresh = next[s], sh.fresh[:0]
+	}
+	e.depth++
+	e.findBroken(chunks)
+}
+
+func (e *Explorer) chunks() []chunk {
+	var list []chunk
+	for s := range e.shards {
+		n := len(e.shards[s].nodes)
+		for from := 0; from < n; from += chunkSize {
+			list = append(list, chunk{shard: s, from: from, to: min(from+chunkSize, n)})
+		}
+	}
+	return list
+}
+
+// worker is what one goroutine works with.
+type worker struct {
+	m       *interp.Machine
+	child   node
+	choices []choice
+	cover   []bool
+}
+
+// parallel calls f for 0 to n-1, each once, on all workers.
+func (e *Explorer) parallel(n int, f func(*worker, int)) {
+	var mu sync.Mutex
+	next := 0
+	var wg sync.WaitGroup
+	for range min(e.x.opts.Workers, n) {
+		wg.Go(func() {
+			wk := &worker{m: e.x.machine(), cover: make([]bool, len(e.cover))}
+			wk.m.Cover(wk.cover)
+			for {
+				mu.Lock()
+				i := next
+				next++
+				mu.Unlock()
+				if i >= n {
+					break
+				}
+				f(wk, i)
+			}
+			mu.Lock()
+			for i, c := range wk.cover {
+				e.cover[i] = e.cover[i] || c
+			}
+			mu.Unlock()
+		})
+	}
+	wg.Wait()
+}
+
+// expand makes every choice in every state of a chunk.
+func (wk *worker) expand(e *Explorer, ch *chunk) {
+	sh := &e.shards[ch.shard]
+	for i := ch.from; i < ch.to; i++ {
+		parent := &sh.nodes[i]
+		place := sh.base + i
+		if sh.flags[place]&(flagEnd|flagBroken) != 0 {
+			continue
+		}
+		id := stateID(place*shardCount + ch.shard)
+		wk.choices = e.x.choices(&parent.w, wk.choices)
+		for _, c := range wk.choices {
+			asked := wk.follow(e, ch, id, parent, c)
+			for _, v := range [...]struct {
+				q interp.Asked
+				b uint8
+			}{{interp.AskedWindow, lateWindow}, {interp.AskedLeft, lateLeft}, {interp.AskedAge, lateAge}} {
+				if asked&v.q != 0 {
+					c.variant = v.b
+					wk.follow(e, ch, id, parent, c)
+				}
+			}
+		}
+	}
+}
+
+// follow makes one choice and hands on the state that it leads to.
+func (wk *worker) follow(e *Explorer, ch *chunk, id stateID, parent *node, c choice) interp.Asked {
+	ch.transitions++
+	t := e.x.transition(wk.m, parent, &wk.child, c)
+	k := cand{hash: t.hash, from: id, dt: t.dt, choice: c, head: t.head, flags: t.flags, broken: wk.child.w.broken, end: t.end}
+	s := k.hash % shardCount
+	if place, ok := e.shards[s].table.find(k.hash); ok {
+		ch.edges[s] = append(ch.edges[s], edge{from: id, to: stateID(place*shardCount) + stateID(s), dt: t.dt})
+		return t.asked
+	}
+	ch.cands[s] = append(ch.cands[s], k)
+	return t.asked
+}
+
+// step is what a transition is besides its state.
+type step struct {
+	hash  uint64
+	end   uint64
+	dt    uint32
+	asked interp.Asked
+	head  uint8
+	flags uint8
+	out   *interp.Output
+	event interp.Event
+}
+
+// transition makes a choice in a state: the world first, then the machine that sees what happened.
+func (x *model) transition(m *interp.Machine, parent, child *node, c choice) step {
+	*child = *parent
+	w := &child.w
+	m.SetState(&child.m)
+	before, _ := m.Turn()
+	ev, seen := x.apply(w, c)
+	t := step{event: ev}
+	if seen {
+		x.setClock(m, w, c)
+		out := m.Step(ev)
+		t.asked, t.out = out.Asked, out
+		if out.Judged {
+			x.checkVerdict(w, out.Verdict)
+		}
+		x.start(w, out.Effects)
+		if after, d := m.Turn(); before == 0 && after != 0 {
+			t.head = uint8(d) + 1
+		}
+		child.m = m.State()
+	}
+	x.checkState(w)
+	t.flags, t.end = x.ended(m, w)
+	t.dt = uint32((w.now - parent.w.now).Milliseconds())
+	t.hash = x.hash(m, w)
+	return t
+}
+
+// setClock puts the window where the choice wants it, relative to the event that comes.
+func (x *model) setClock(m *interp.Machine, w *world, c choice) {
+	switch c.variant {
+	case lateWindow:
+		w.window = windowOver
+	case lateLeft:
+		w.window = windowScarce
+	case lateAge:
+		m.AgeReading()
+	}
+	if x.prog.Window.For == 0 && x.prog.Window.Until < 0 {
+		return
+	}
+	const far = 1000 * 24 * time.Hour
+	switch w.window {
+	case windowOpen:
+		m.SetWindow(w.now + far)
+	case windowScarce:
+		m.SetWindow(w.now + 1)
+	default:
+		m.SetWindow(max(w.now, 1))
+	}
+}
+
+// ended tells whether a state is an end, and which.
+func (x *model) ended(m *interp.Machine, w *world) (flags uint8, sig uint64) {
+	e, finished := m.Ending()
+	switch {
+	case finished:
+		x.checkEnd(w, m)
+		flags = flagEnd
+	case w.next() < 0:
+		w.breaks(RunEnds) // nothing is in flight, and the machine waits
+	}
+	if w.broken != Holds {
+		flags |= flagBroken
+	}
+	if w.crashed {
+		flags |= flagCrashed
+	}
+	if finished {
+		_, left := m.Progress()
+		over := uint64(0)
+		if m.FailedOver() {
+			over = 1
+		}
+		sig = 1 | uint64(e)<<8 | over<<16 | uint64(left.Len())<<24 | uint64(m.Down().Len())<<32
+	}
+	return flags, sig
+}
+
+// take lets a shard take in the states that are new to it.
+func (e *Explorer) take(s int, chunks []chunk) {
+	sh := &e.shards[s]
+	for i := range chunks {
+		e.edges[s] = append(e.edges[s], chunks[i].edges[s]...)
+		for j := range chunks[i].cands[s] {
+			c := &chunks[i].cands[s][j]
+			place, isNew := sh.table.insert(c.hash, len(sh.parent))
+			id := stateID(place*shardCount + s)
+			if isNew {
+				sh.keep(c)
+				sh.fresh = append(sh.fresh, id)
+			}
+			e.edges[s] = append(e.edges[s], edge{from: c.from, to: id, dt: c.dt})
+		}
+	}
+}
+
+// materialize makes the new states of a shard again from their parents: cheaper than to carry every candidate along.
+func (wk *worker) materialize(e *Explorer, s int) []node {
+	sh := &e.shards[s]
+	list := make([]node, len(sh.fresh))
+	for i, id := range sh.fresh {
+		p := sh.parent[id.place()]
+		ps := &e.shards[p.shard()]
+		if sh.flags[id.place()]&(flagEnd|flagBroken) != 0 {
+			continue // nothing comes after it
+		}
+		e.x.transition(wk.m, &ps.nodes[p.place()-ps.base], &list[i], sh.choice[id.place()])
+	}
+	return list
+}
+
+// findBroken notes endings and the first violation of the level, the same one whatever the number of cores.
+func (e *Explorer) findBroken(chunks []chunk) {
+	best := Property(0)
+	for i := range chunks {
+		for s := range chunks[i].cands {
+			for j := range chunks[i].cands[s] {
+				c := &chunks[i].cands[s][j]
+				if c.flags&(flagEnd|flagBroken) == 0 {
+					continue
+				}
+				place, _ := e.shards[s].table.find(c.hash)
+				id := stateID(place*shardCount + s)
+				if c.flags&flagEnd != 0 {
+					e.noteEnd(c, id)
+				}
+				if c.broken != Holds && (e.broken == noState || c.broken < best) {
+					best, e.broken, e.property = c.broken, id, c.broken
+				}
+			}
+		}
+	}
+}
+
+func (e *Explorer) noteEnd(c *cand, id stateID) {
+	k := e.ends[c.end]
+	if k == nil {
+		k = &ending{
+			Ending: interp.Ending(c.end >> 8), Over: c.end>>16&1 == 1, Left: int(c.end >> 24 & 0xff), Down: int(c.end >> 32 & 0xff),
+			Example: id,
+		}
+		e.ends[c.end] = k
+	}
+	if c.flags&flagCrashed == 0 {
+		k.Clean = true
+	}
+}
+
+// hash is the fingerprint of a state. Servers of one domain that are alike in everything are the same whichever is
+// which: their parts are put in order before they are joined.
+func (x *model) hash(m *interp.Machine, w *world) uint64 {
+	parts := m.Hashes()
+	h := interp.Mix(parts.Global, x.hashWorld(w))
+	seeds := x.pool.Seeds()
+	for d := range x.pool.Domains {
+		var list [pool.MaxServers]uint64
+		n := 0
+		for members := x.pool.Domains[d].Servers; members != 0; members &= members - 1 {
+			s := bits.TrailingZeros16(uint16(members))
+			v := interp.Mix(parts.Servers[s], w.hashServer(s, seeds))
+			if x.opts.EveryOrder {
+				v = interp.Mix(v, uint64(s))
+			}
+			i := n
+			for ; i > 0 && list[i-1] > v; i-- {
+				list[i] = list[i-1]
+			}
+			list[i] = v
+			n++
+		}
+		for _, v := range list[:n] {
+			h = interp.Mix(h, v)
+		}
+	}
+	return h
+}
+
+// hashWorld hashes what belongs to no server.
+func (x *model) hashWorld(w *world) uint64 {
+	rebuild := uint64(0)
+	if w.settling() {
+		rebuild = uint64(w.ready - w.now)
+	}
+	crashed := uint64(0)
+	if w.crashed {
+		crashed = 1
+	}
+	h := interp.Mix(rebuild, uint64(w.state)|uint64(w.cond)<<8|uint64(w.window)<<16|uint64(w.faults)<<24|uint64(w.crashes)<<32|
+		uint64(w.guards)<<40|uint64(w.broken)<<48|crashed<<56)
+	h = interp.Mix(h, w.slots[mainSlot].hash(w.now))
+	return interp.Mix(h, w.slots[leaveSlot].hash(w.now))
+}
+
+// hashServer hashes what belongs to one server.
+func (w *world) hashServer(s int, seeds pool.Set) uint64 {
+	v := uint64(0)
+	for _, set := range [...]pool.Set{w.up, w.out, w.dead, w.sick, w.fresh, seeds} {
+		v = v<<1 | uint64(set>>s)&1
+	}
+	for _, set := range w.installed {
+		v = v<<1 | uint64(set>>s)&1
+	}
+	return interp.Mix(v, w.slots[s].hash(w.now))
+}
+
+func (s *slot) hash(now time.Duration) uint64 {
+	if s.action == interp.NoAction && s.limbo == sure {
+		return 0
+	}
+	v := uint64(s.limbo) | uint64(s.lost)<<8
+	for i, b := range [...]bool{s.paid, s.slow, s.hung, s.over} {
+		if b {
+			v |= 1 << (16 + i)
+		}
+	}
+	if s.action == interp.NoAction {
+		return interp.Mix(1, v&^(0xe<<16))
+	}
+	v |= uint64(s.action)<<32 | uint64(s.of)<<40
+	return interp.Mix(uint64(s.end-now), v)
+}

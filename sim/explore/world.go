@@ -1,0 +1,286 @@
+package explore
+
+import (
+	"time"
+
+	"github.com/lrun/lrun/interp"
+	"github.com/lrun/lrun/pool"
+)
+
+// The slots of effects in flight: one a server, one for the runbook's own task, one for the interlock's reading.
+const (
+	mainSlot  = pool.MaxServers
+	leaveSlot = pool.MaxServers + 1
+	slots     = pool.MaxServers + 2
+)
+
+// limbo is what is true of an action whose end lrun did not see.
+type limbo uint8
+
+const (
+	sure  limbo = iota // lrun saw its end, or there is none
+	maybe              // it may or may not have reached the server
+	begun              // it did, and may be going still
+)
+
+// slot is an effect in flight, and the action on its server that nobody saw the end of.
+type slot struct {
+	id     interp.EffectID
+	began  time.Duration
+	end    time.Duration // when it ends, unless something befalls it
+	action interp.Action // NoAction: nothing is in flight
+	of     interp.Action // Look: what is looked at
+	domain int8          // of the turn that a reading is taken in, or -1
+	limbo  limbo
+	lost   interp.Action // the action in limbo
+	slow   bool          // it takes three times as long as it should
+	hung   bool          // it ends when its bound passes
+	over   bool          // its bound has passed, or will at end
+	paid   bool          // a fault was paid for: it may turn out failed
+}
+
+// condition is what the readiness cmdlet says whatever the truth is: one fault buys it for as long as the explorer likes.
+type condition uint8
+
+const (
+	truthful condition = iota
+	saysBusy
+	saysInsufficient
+	saysDomainFalse
+	saysGarbled
+	saysNothing
+	conditions
+)
+
+// The window as it is explored: nothing depends on the clock but this.
+const (
+	windowOpen   = iota
+	windowScarce // less is left than some `left D` asks for
+	windowOver
+)
+
+// world is the pool as far as properties and outcomes depend on it: a flat value.
+type world struct {
+	slots [slots]slot
+	now   time.Duration
+	ready time.Duration // when the replicas are built again at the latest; 0 = they are
+
+	up        pool.Set // servers whose services run
+	out       pool.Set // servers that lrun took out of service and that are not back
+	dead      pool.Set // servers that died by themselves
+	sick      pool.Set // servers whose services do not come up: one fault, for as long as the explorer likes
+	fresh     pool.Set // servers that came back since the replicas were built
+	installed [16]pool.Set
+
+	state   interp.PoolState
+	cond    condition
+	window  uint8
+	faults  uint8 // left
+	crashes uint8 // left
+	guards  uint8 // guards of the interlock that a fault may have made refuse since their last passing reading
+	crashed bool  // lrun was killed on the way here
+	broken  Property
+}
+
+// The guards of the interlock, as bits of world.guards.
+const (
+	guardReading = 1 << iota
+	guardVerified
+	guardQuorum
+	allGuards = guardReading | guardVerified | guardQuorum
+)
+
+// model is what all worlds of one exploration share.
+type model struct {
+	prog *interp.Program
+	pool *pool.Pool
+	m    pool.Model
+	all  pool.Set
+	opts Options
+}
+
+func (x *model) begin() world {
+	return world{up: x.all, state: interp.Active, faults: uint8(x.opts.Faults), crashes: uint8(x.opts.Crashes)}
+}
+
+// running is what really runs.
+func (w *world) running() pool.Set { return w.up &^ w.dead }
+
+// fault spends one fault.
+func (w *world) fault() {
+	w.faults--
+	w.guards = allGuards
+}
+
+// start takes in the effects of a step.
+func (x *model) start(w *world, effects []interp.Effect) {
+	for i := range effects {
+		e := &effects[i]
+		s := &w.slots[slotOf(e)]
+		lost, limbo, paid := s.lost, s.limbo, s.paid
+		*s = slot{id: e.ID, action: e.Action, of: e.Of, domain: e.Domain, began: w.now, lost: lost, limbo: limbo, paid: paid}
+		x.checkStart(w, e, s)
+		if e.Server >= 0 && e.Action != interp.Look {
+			s.limbo, s.lost, s.paid = sure, interp.NoAction, false
+			x.takeOut(w, e)
+		}
+		d := x.duration(w, e)
+		s.end = w.now + d
+		if e.Within > 0 && d >= e.Within {
+			s.end, s.over = w.now+e.Within, true
+		}
+	}
+}
+
+func slotOf(e *interp.Effect) int {
+	switch {
+	case e.ID.Try == 0 && e.ID.Phase == 255:
+		return leaveSlot
+	case e.ID.Server >= 0:
+		return int(e.ID.Server)
+	}
+	return mainSlot
+}
+
+// takeOut keeps the books of what lrun takes out of service.
+func (x *model) takeOut(w *world, e *interp.Effect) {
+	if !e.Action.OutOfService() {
+		return
+	}
+	bit := pool.SetOf(int(e.Server))
+	w.out |= bit
+	w.up &^= bit
+	w.fresh &^= bit
+}
+
+// putBack makes a server run again; the pool then builds its replicas.
+func (x *model) putBack(w *world, s int) {
+	bit := pool.SetOf(s)
+	if w.dead&bit != 0 {
+		return
+	}
+	w.up |= bit
+	w.out &^= bit
+	w.fresh |= bit
+	x.unsettle(w)
+}
+
+func (x *model) unsettle(w *world) { w.ready = w.now + x.m.Settle.High + 1 }
+
+// settling reports whether replicas may still be built.
+func (w *world) settling() bool { return w.ready != 0 && w.now < w.ready }
+
+func (w *world) settle() { w.ready, w.fresh = 0, 0 }
+
+// duration is how long an effect takes if nothing befalls it: the high end of its range, for the worst case.
+func (x *model) duration(w *world, e *interp.Effect) time.Duration {
+	in := x.prog.At(e.ID.PC)
+	m := &x.m
+	switch e.Action {
+	case interp.Wait, interp.Sleep:
+		return e.For
+	case interp.Hold:
+		return x.holdTakes(w, e)
+	case interp.Stop:
+		if in.Graceful {
+			return inside(m.Drain, e.Within)
+		}
+		return inside(m.Stop, e.Within)
+	case interp.Start:
+		return inside(m.Start, e.Within)
+	case interp.Upgrade:
+		return inside(m.Upgrade, e.Within)
+	case interp.Restart:
+		return inside(m.Reboot, e.Within)
+	case interp.Verify:
+		return m.Verify.High
+	case interp.Failover:
+		return inside(pool.Range{Low: m.Failover.Low, High: m.Failover.High + m.CMS.High}, e.Within)
+	case interp.Failback:
+		return inside(m.Failback, e.Within)
+	case interp.FailoverServer:
+		return inside(m.FailoverServer, e.Within)
+	case interp.FailbackServer:
+		return inside(m.FailbackServer, e.Within)
+	case interp.Run:
+		return inside(m.Run, e.Within)
+	case interp.Confirm:
+		return m.Confirm.Low
+	case interp.Notify:
+		return inside(m.Notify, e.Within)
+	}
+	return 0 // readings, surveys and looks take no time in the model
+}
+
+// inside is the longest duration of a range that keeps a bound, or the shortest where none does. That the range may
+// pass the bound is a choice of its own, without a fault.
+func inside(r pool.Range, bound time.Duration) time.Duration {
+	switch {
+	case bound <= 0 || r.High < bound:
+		return r.High
+	case r.Low < bound:
+		return bound - time.Second
+	}
+	return r.Low
+}
+
+// holdTakes is how long a hold takes: the replicas are built first.
+func (x *model) holdTakes(w *world, e *interp.Effect) time.Duration {
+	if state, _ := x.truth(w); state == interp.Insufficient {
+		return e.Within
+	}
+	d := e.For
+	if w.settling() {
+		d += w.ready - w.now
+	}
+	return d
+}
+
+// truth is what the readiness cmdlet says of a pool whose replicas are built: the state, and the domains that may be
+// stopped.
+func (x *model) truth(w *world) (interp.ReadState, pool.Set) {
+	run := w.running()
+	var domains pool.Set
+	spare := false
+	for d := range x.pool.Domains {
+		members := x.pool.Domains[d].Servers
+		if !x.pool.Quorum(run&^members, true) {
+			continue
+		}
+		spare = spare || members&run != 0
+		if x.keepsGroups(run, members) {
+			domains = domains.Add(d)
+		}
+	}
+	if !spare || !x.pool.Quorum(run, true) {
+		return interp.Insufficient, 0
+	}
+	return interp.Ready, domains
+}
+
+// keepsGroups reports whether every routing group keeps two of its three replicas when members stop, wherever the
+// replicas are: spread over as many domains as run, but otherwise as badly as can be. A pool of two keeps one of two.
+func (x *model) keepsGroups(run, members pool.Set) bool {
+	live := 0
+	for d := range x.pool.Domains {
+		if x.pool.Domains[d].Servers&run != 0 {
+			live++
+		}
+	}
+	stopping := (members & run).Len()
+	replicas, need := min(3, run.Len()), 2
+	if len(x.pool.Servers) == 2 {
+		replicas, need = run.Len(), 1
+	}
+	worst := 0
+	switch {
+	case stopping == 0:
+	case live >= 3:
+		worst = 1
+	case live == 2:
+		worst = min(2, stopping)
+	default:
+		worst = min(replicas, stopping)
+	}
+	return replicas-worst >= need
+}
