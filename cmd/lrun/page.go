@@ -1,0 +1,161 @@
+package main
+
+import (
+	"bytes"
+	_ "embed"
+	"fmt"
+	"html/template"
+	"time"
+
+	"github.com/lrun/lrun/interp"
+	"github.com/lrun/lrun/sim"
+)
+
+//go:embed page.html
+var pageText string
+
+var pageTemplate = template.Must(template.New("page").Parse(pageText))
+
+// The timeline's geometry, in the units of its SVG.
+const (
+	axisLeft  = 120.0
+	axisWidth = 960.0
+	laneTop   = 30.0
+	laneStep  = 24.0
+)
+
+// page is the report of a night as one HTML file that needs nothing else.
+type page struct {
+	Title, Pool, Headline string
+	Good                  bool
+	Rows                  []row
+	Steps                 []stepRow
+	Lines                 []string
+	Width, Height, Bottom float64
+	Lanes                 []lane
+	Ticks                 []tick
+	Legend                []string
+}
+
+type lane struct {
+	Name string
+	Y    float64
+	Bars []bar
+}
+
+type bar struct {
+	X, W         float64
+	Class, Title string
+}
+
+type tick struct {
+	X     float64
+	Label string
+}
+
+type stepRow struct{ From, To, Took, Target, Step, Outcome string }
+
+// page renders the report.
+func (s *story) page(n *sim.Night) ([]byte, error) {
+	p := &page{
+		Title: s.prog.Name, Pool: s.prog.Pool.Name, Headline: headline(n), Good: n.Result.ExitCode() == exitDone,
+		Rows: s.rows(n), Lines: s.lines, Width: axisLeft + axisWidth + 20,
+	}
+	total := max(n.Result.Elapsed, time.Minute)
+	x := func(d time.Duration) float64 { return axisLeft + axisWidth*float64(d)/float64(total) }
+	p.lanes(s, x, total)
+	p.Bottom = laneTop + laneStep*float64(len(p.Lanes))
+	p.Height = p.Bottom + 24
+	p.ticks(s, x, total)
+	for _, sp := range s.spans {
+		if sp.to == sp.from {
+			continue
+		}
+		p.Steps = append(p.Steps, stepRow{
+			s.begin.words(sp.from), s.begin.words(sp.to), took(sp.to - sp.from), s.target(sp.server), sp.phrase, sp.outcome.String(),
+		})
+	}
+	var b bytes.Buffer
+	err := pageTemplate.Execute(&b, p)
+	return b.Bytes(), err
+}
+
+func (s *story) target(server int8) string {
+	if server < 0 {
+		return "pool"
+	}
+	sv := s.prog.Pool.Servers[server]
+	return s.prog.Pool.Domains[sv.Domain].Name + " " + sv.Name
+}
+
+// lanes draws a lane for the pool and one for each server, with a bar for each step that took time.
+func (p *page) lanes(s *story, x func(time.Duration) float64, total time.Duration) {
+	used := map[string]bool{}
+	for server := int8(-1); int(server) < len(s.prog.Pool.Servers); server++ {
+		l := lane{Name: "pool", Y: laneTop + laneStep*float64(server+1)}
+		if server >= 0 {
+			l.Name = s.target(server)
+		}
+		for _, sp := range s.spans {
+			if sp.server != server || sp.to == sp.from {
+				continue
+			}
+			class := barClass(&sp)
+			used[class] = true
+			from, to := x(sp.from), x(min(sp.to, total))
+			l.Bars = append(l.Bars, bar{from, max(to-from, 1), class, fmt.Sprintf("%s %s: %s, %s to %s (%s)",
+				s.target(server), sp.phrase, sp.outcome, s.begin.words(sp.from), s.begin.words(sp.to), took(sp.to-sp.from))})
+		}
+		p.Lanes = append(p.Lanes, l)
+	}
+	for _, class := range barClasses {
+		if used[class] {
+			p.Legend = append(p.Legend, class)
+		}
+	}
+}
+
+var barClasses = []string{"wait", "drain", "stop", "upgrade", "restart", "verify", "failover", "other", "failed"}
+
+func barClass(sp *span) string {
+	if sp.outcome == interp.Failed || sp.outcome == interp.Unknown {
+		return "failed"
+	}
+	switch sp.action {
+	case interp.WaitReady, interp.Hold, interp.Sleep, interp.Confirm:
+		return "wait"
+	case interp.Stop:
+		if sp.phrase == "stop graceful" {
+			return "drain"
+		}
+		return "stop"
+	case interp.Upgrade:
+		return "upgrade"
+	case interp.Restart, interp.Start:
+		return "restart"
+	case interp.Verify:
+		return "verify"
+	case interp.Failover, interp.Failback, interp.FailoverServer, interp.FailbackServer:
+		return "failover"
+	}
+	return "other"
+}
+
+// ticks marks the time axis at a step that gives between four and twelve marks.
+func (p *page) ticks(s *story, x func(time.Duration) float64, total time.Duration) {
+	every := 15 * time.Minute
+	for _, d := range []time.Duration{30 * time.Minute, time.Hour, 2 * time.Hour, 4 * time.Hour, 12 * time.Hour, 24 * time.Hour} {
+		if total/every > 12 {
+			every = d
+		}
+	}
+	every = max(every, (total / 12).Round(time.Hour))
+	offset := time.Duration(0)
+	if s.begin.given {
+		offset = (every - s.begin.clock%every) % every
+	}
+	for d := offset; d <= total; d += every {
+		label := s.begin.words(d)
+		p.Ticks = append(p.Ticks, tick{x(d), label})
+	}
+}

@@ -1,0 +1,223 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/lrun/lrun/interp"
+	"github.com/lrun/lrun/lang"
+	"github.com/lrun/lrun/sim"
+)
+
+// story keeps of a night what its summary and its page need.
+type story struct {
+	prog  *interp.Program
+	begin start
+	desc  *interp.Describer
+	lines []string
+	spans []span
+	open  map[int8]span // the step under way, by server
+	cuts  []moment
+}
+
+// span is a step on a server, or on the pool, from its start to its end.
+type span struct {
+	server   int8
+	action   interp.Action
+	phrase   string
+	from, to time.Duration
+	outcome  interp.Outcome
+}
+
+// moment is when people were cut off, or calls.
+type moment struct {
+	at     time.Duration
+	server int8
+	fact   interp.FactKind
+	count  int32
+}
+
+func newStory(prog *interp.Program, begin start) *story {
+	return &story{prog: prog, begin: begin, desc: interp.NewDescriber(prog, begin.words), open: map[int8]span{}}
+}
+
+// take takes a record in and gives its line of the night log, "" where it has none.
+func (s *story) take(r *interp.Record) string {
+	switch r.Kind {
+	case interp.RecStart:
+		phrase := r.Action.String()
+		if r.PC >= 0 && int(r.PC) < len(s.prog.Instrs) {
+			phrase = s.prog.Instrs[r.PC].Phrase()
+		}
+		s.open[r.Server] = span{server: r.Server, action: r.Action, phrase: phrase, from: r.At}
+	case interp.RecEnd:
+		if sp, ok := s.open[r.Server]; ok {
+			delete(s.open, r.Server)
+			sp.to, sp.outcome = r.At, r.Outcome
+			s.spans = append(s.spans, sp)
+		}
+	case interp.RecFact:
+		if r.Ev.Count > 0 {
+			s.cuts = append(s.cuts, moment{r.At, r.Server, r.Ev.Fact, r.Ev.Count})
+		}
+	}
+	line := s.desc.Line(r)
+	if line != "" {
+		s.lines = append(s.lines, line)
+	}
+	return line
+}
+
+// aside notes a line that is no record.
+func (s *story) aside(line string) { s.lines = append(s.lines, line) }
+
+// row is a line of the summary.
+type row struct{ Name, Text string }
+
+// summary tells how the night ended, the outcome first, then what is left to do, then figures.
+func (s *story) summary(n *sim.Night) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s (exit code %d)\n", headline(n), n.Result.ExitCode())
+	for _, r := range s.rows(n) {
+		fmt.Fprintf(&b, "  %-14s %s\n", r.Name, r.Text)
+	}
+	return b.String()
+}
+
+// headline is the outcome in a few words.
+func headline(n *sim.Night) string {
+	return fmt.Sprintf("%s after %s", outcomeWords(n.Result.Ending), took(n.Result.Elapsed))
+}
+
+func outcomeWords(e interp.Ending) string {
+	switch e {
+	case interp.Completed:
+		return "Completed"
+	case interp.WindowClosed:
+		return "The window closed"
+	case interp.FailedRun:
+		return "Failed"
+	case interp.AbortedRun:
+		return "Aborted"
+	case interp.InDoubt:
+		return "In doubt"
+	case interp.Paused:
+		return "Paused"
+	case interp.Interrupted:
+		return "Interrupted"
+	}
+	return e.String()
+}
+
+// took is a duration for people, to the second.
+func took(d time.Duration) string {
+	if d = d.Round(time.Second); d == 0 {
+		return "0s"
+	}
+	return lang.FormatDuration(d)
+}
+
+func (s *story) rows(n *sim.Night) []row {
+	var rows []row
+	add := func(name, format string, args ...any) { rows = append(rows, row{name, fmt.Sprintf(format, args...)}) }
+	r, st := &n.Result, &n.Stats
+	if r.Reason != "" {
+		add("reason", "%s", r.Reason)
+	}
+	if len(r.Down) > 0 {
+		add("left down", "%s", strings.Join(r.Down, " "))
+	}
+	if r.FailedOver {
+		add("failed over", "the users are still served by %s", s.prog.Pool.Backup)
+	}
+	if s.prog.Upgrades {
+		add("upgraded", "%d of %d servers", len(r.Upgraded), len(s.prog.Pool.Servers))
+	}
+	if len(r.Remaining) > 0 {
+		add("remaining", "%s", strings.Join(r.Remaining, " "))
+	}
+	if len(r.Skipped) > 0 {
+		add("skipped", "%s", strings.Join(r.Skipped, " "))
+	}
+	if st.UsersCut > 0 {
+		add("users cut off", "up to %d, first at %s, for %s in all", st.UsersCut,
+			s.begin.words(ms(st.CutAt)), took(ms(st.CutFor)))
+	} else {
+		add("users cut off", "none")
+	}
+	add("sessions cut", "%s", s.sessions(st.SessionsCut))
+	if st.QuorumLosses > 0 {
+		add("quorum lost", "%s", times(st.QuorumLosses))
+	}
+	if st.Failovers+st.Failbacks > 0 || s.prog.Failovers {
+		add("failovers", "%d, and %s", st.Failovers, plural(st.Failbacks, "failback", "failbacks"))
+	}
+	if n.Crashes > 0 {
+		add("lrun killed", "%s, and resumed", times(n.Crashes))
+	}
+	if end, ok := windowEnd(s.prog, s.begin); ok {
+		if left := end - r.Elapsed; left >= 0 {
+			add("window", "%s left", took(left))
+		} else {
+			add("window", "ended %s before the run", took(-left))
+		}
+	}
+	return rows
+}
+
+func ms(n int64) time.Duration { return time.Duration(n) * time.Millisecond }
+
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
+}
+
+// sessions tells how many calls and conferences were cut, and where the most of them.
+func (s *story) sessions(total int) string {
+	if total == 0 {
+		return "none"
+	}
+	const most = 3
+	var parts []string
+	more := 0
+	for _, c := range s.cuts {
+		if c.fact != interp.SessionsCut {
+			continue
+		}
+		if len(parts) == most {
+			more++
+			continue
+		}
+		where := "the pool"
+		if c.server >= 0 {
+			where = s.prog.Pool.Servers[c.server].Name
+		}
+		parts = append(parts, fmt.Sprintf("%d on %s at %s", c.count, where, s.begin.words(c.at)))
+	}
+	if more > 0 {
+		parts = append(parts, fmt.Sprintf("and %s more", times(more)))
+	}
+	if len(parts) == 0 {
+		return fmt.Sprint(total)
+	}
+	return fmt.Sprintf("%d: %s", total, strings.Join(parts, ", "))
+}
+
+// windowEnd is when the window ends, since the start of the run.
+func windowEnd(p *interp.Program, begin start) (time.Duration, bool) {
+	switch {
+	case p.Window.For > 0:
+		return p.Window.For, true
+	case p.Window.Until >= 0:
+		const day = 24 * time.Hour
+		d := (p.Window.Until - begin.clock) % day
+		if d <= 0 {
+			d += day
+		}
+		return d, true
+	}
+	return 0, false
+}
