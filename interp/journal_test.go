@@ -375,8 +375,20 @@ func TestDiskFull(t *testing.T) {
 	}
 }
 
-// goOn resumes a night after a pause of lrun, in the same modelled pool, to its end.
+// goOn resumes a night after a pause of lrun, in the same modelled pool, to its end. A step whose bound has passed while
+// nobody was there ends failed, which is a parking place like others: it is resumed once more.
 func (n *night) goOn(t *testing.T, away time.Duration) {
+	t.Helper()
+	res := n.resume(t, away)
+	if res.Ending == interp.FailedRun && away > time.Hour {
+		res = n.resume(t, 0)
+	}
+	if res.Ending != interp.Completed || len(res.Remaining) > 0 || len(res.Down) > 0 || len(res.Skipped) > 0 {
+		t.Fatalf("the night ends %s: %s\nremaining %v down %v skipped %v\n%s", res.Ending, res.Reason, res.Remaining, res.Down, res.Skipped, last(n.sink.data, 30))
+	}
+}
+
+func (n *night) resume(t *testing.T, away time.Duration) interp.Result {
 	t.Helper()
 	n.world.Away(away)
 	n.world.at += away
@@ -388,14 +400,12 @@ func (n *night) goOn(t *testing.T, away time.Duration) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if res.Ending != interp.Completed || len(res.Remaining) > 0 || len(res.Down) > 0 || len(res.Skipped) > 0 {
-		t.Fatalf("the night ends %s: %s\nremaining %v down %v skipped %v\n%s", res.Ending, res.Reason, res.Remaining, res.Down, res.Skipped, last(n.sink.data, 30))
-	}
 	live := n.m.State()
 	n.reopen(t)
 	if n.m.State() != live {
 		t.Fatal("the state of the replayed machine differs from the live one's")
 	}
+	return res
 }
 
 // last is the last lines of a text.
