@@ -72,6 +72,7 @@ func (t *tokens) matchBlocks() *blocks {
 				continue
 			}
 			stack = stack[:len(stack)-1]
+			delete(b.closes, t.toks[segment].Pos.Offset) // an else on the same line has lost its if
 		}
 		if len(stack) > maxLevels || elses > maxLevels || parens > maxLevels {
 			t.diags.add(codeLimit, tok.Pos, t.ends[i], "take it apart with `define`", "nested deeper than %d levels", maxLevels)
@@ -100,7 +101,7 @@ func (t *tokens) lacksColon(b *blocks, segment, eol int) bool {
 		return false
 	}
 	for _, tok := range t.toks[segment:eol] {
-		if tok.Type == tokKeyword && slices.Contains(actionWords, tok.Value) || tok.Type == tokSemi {
+		if tok.Type == tokKeyword && (slices.Contains(actionWords, tok.Value) || tok.Value == "end") || tok.Type == tokSemi {
 			return false // steps on the same line: the `:` is missing before them
 		}
 	}

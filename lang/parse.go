@@ -178,7 +178,8 @@ func (t *tokens) parsePiece(toks []lexer.Token, shape *blocks) *File {
 		}
 		at := findToken(toks, unexpected.Unexpected.Pos.Offset)
 		line := toks[lineStart(toks, at)].Pos.Line
-		if tried[line] == 0 && !t.bad[line] {
+		added := toks[at].Pos.Offset >= len(t.src) && isWord(toks[at], "end") // the block is reported as unclosed
+		if tried[line] == 0 && !t.bad[line] && !added {
 			t.explain(toks, at)
 		}
 		tried[line]++
