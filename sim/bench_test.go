@@ -82,3 +82,21 @@ func BenchmarkFork(b *testing.B) {
 		forks[i&1] = *w
 	}
 }
+
+// BenchmarkBareHeap is the limit: a heap that pops as many empty events as a night has, and nothing else.
+func BenchmarkBareHeap(b *testing.B) {
+	prog := compile(b, loadPool(b, "contoso-12"), seedRunbook)
+	w, err := sim.New(prog, nil, sim.First{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	m := interp.New(prog, interp.Args{})
+	if _, err := interp.Drive(context.Background(), m, w); err != nil {
+		b.Fatal(err)
+	}
+	n := w.Due()
+	for b.Loop() {
+		sim.BareHeap(n, 8)
+	}
+	b.ReportMetric(float64(n), "events/night")
+}

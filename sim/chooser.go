@@ -113,3 +113,25 @@ func DrawTail(ch Chooser, label string, r pool.Range) int64 {
 
 // seconds is the number of durations in a range, counted in seconds.
 func seconds(r pool.Range) int64 { return int64((r.High-r.Low)/time.Second) + 1 }
+
+// Shortest lets every duration be at the lower end of its range, in an otherwise usual night.
+type Shortest struct{}
+
+// Choose returns the choice that [Draw] makes the lower end of.
+func (Shortest) Choose(label string, n int) int {
+	if label == "placement" {
+		return 0
+	}
+	return (n - n/2) % n
+}
+
+// Longest lets every duration be at the upper end of its range, in an otherwise usual night.
+type Longest struct{}
+
+// Choose returns the choice that [Draw] makes the upper end of.
+func (Longest) Choose(label string, n int) int {
+	if label == "placement" {
+		return 0
+	}
+	return n - 1 - n/2
+}

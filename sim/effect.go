@@ -59,7 +59,7 @@ func (m *Model) slotFor(e *interp.Effect) int8 {
 			continue
 		}
 		*s = slot{
-			id: e.ID, action: e.Action, server: e.Server, domain: e.Domain, used: true, gen: s.gen, began: m.st.now,
+			id: e.ID, action: e.Action, server: e.Server, domain: e.Domain, used: true, began: m.st.now,
 		}
 		m.st.usedSlots++
 		return int8(i)
@@ -100,6 +100,13 @@ func (m *Model) finishAt(i int8, at int64, o interp.Outcome, t text) {
 // free takes an effect out of flight.
 func (m *Model) free(i int8) {
 	m.st.queue.drop(i, dueEnd, dueBound, dueCut, dueCheck, duePoll)
+	m.vacate(i)
+}
+
+func (m *Model) vacate(i int8) {
+	if m.st.slots[i].action == interp.Hold {
+		m.st.holds--
+	}
 	m.st.slots[i] = slot{}
 	m.st.usedSlots--
 }
@@ -114,8 +121,7 @@ func (m *Model) tellEnd(i int8) interp.Event {
 	if s.action == interp.Stop && s.outcome == interp.Done {
 		ev.Count = s.n
 	}
-	*s = slot{}
-	m.st.usedSlots--
+	m.vacate(i)
 	return ev
 }
 

@@ -28,14 +28,16 @@ type config struct {
 	replicas     int // of a group
 	need         int // replicas without which a group is without service
 	all          pool.Set
-	builds       []text0 // texts of the builds; 0 is the one of the night's start where the scenario names none
-	installs     []uint8 // the build that each upgrade step brings, by Instr.Upgrade
-	firstInstall uint8   // the builds from here on are what an installer brings
+	every        uint32                    // all routing groups
+	mates        [pool.MaxServers]pool.Set // the servers of each server's domain
+	builds       []build                   // texts of the builds; 0 is the one of the night's start where the scenario names none
+	installs     []uint8                   // the build that each upgrade step brings, by Instr.Upgrade
+	firstInstall uint8                     // the builds from here on are what an installer brings
 	actionFaults bool
 }
 
-// text0 is the text of a build; known is false where the runbook only tells it as it runs.
-type text0 struct {
+// build is the text of a build; known is false where the runbook only tells it as it runs.
+type build struct {
 	text  string
 	known bool
 }
@@ -86,8 +88,12 @@ func newConfig(prog *interp.Program, sc *pool.Scenario) (*config, error) {
 		prog: prog, pool: p, model: p.Model, faults: sc.Faults, start: sc.Start, answer: sc.Answers,
 		n: n, groups: min(2*n, maxGroups), replicas: 3, need: 2, all: p.All(),
 	}
+	c.every = uint32(uint64(1)<<c.groups - 1)
 	if n == 2 {
 		c.replicas, c.need = 2, 1
+	}
+	for s := range p.Servers {
+		c.mates[s] = p.Domains[p.Servers[s].Domain].Servers
 	}
 	for i := range sc.Faults {
 		f := &sc.Faults[i]
@@ -114,10 +120,10 @@ func newConfig(prog *interp.Program, sc *pool.Scenario) (*config, error) {
 // readBuilds gives every build of the night a number: those the scenario starts with, and what each upgrade step brings,
 // which is what the verify step behind it expects.
 func (c *config) readBuilds() error {
-	c.builds = append(c.builds, text0{"", true})
+	c.builds = append(c.builds, build{"", true})
 	for _, v := range c.start.Version {
-		if v != "" && !slices.Contains(c.builds, text0{v, true}) {
-			c.builds = append(c.builds, text0{v, true})
+		if v != "" && !slices.Contains(c.builds, build{v, true}) {
+			c.builds = append(c.builds, build{v, true})
 		}
 	}
 	c.firstInstall = uint8(len(c.builds))
@@ -132,10 +138,10 @@ func (c *config) readBuilds() error {
 			}
 			c.installs[in.Upgrade] = uint8(len(c.builds))
 			pending = len(c.builds)
-			c.builds = append(c.builds, text0{})
+			c.builds = append(c.builds, build{})
 		case in.Action == interp.Verify && pending >= 0:
 			if s, known := in.Text.Const(); s != "" || !known {
-				c.builds[pending] = text0{s, known}
+				c.builds[pending] = build{s, known}
 				pending = -1
 			}
 		}
@@ -163,7 +169,7 @@ func (m *Model) reset() {
 		sv.phase = running
 		sv.bootAt = -1
 		if s < len(c.start.Version) && c.start.Version[s] != "" {
-			sv.build = uint8(slices.Index(c.builds, text0{c.start.Version[s], true}))
+			sv.build = uint8(slices.Index(c.builds, build{c.start.Version[s], true}))
 		}
 		sv.disabled = c.start.Disabled.Has(s)
 		sv.pending = c.start.RebootPending.Has(s)

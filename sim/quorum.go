@@ -65,21 +65,36 @@ func (m *Model) regainQuorum(ready pool.Set) {
 	st.running |= ready
 	st.holding |= ready
 	st.lost = m.groupsLost(st.holding)
-	st.fresh = true
+	st.fresh |= ready
 	m.tell(interp.QuorumRegained, interp.Pool, max(st.cut-m.usersOf(st.lost), 0), noText)
 	m.countCut()
 	m.rebuild()
 }
 
-// groupsLost is the set of routing groups that would be without service if just these servers held replicas.
+// groupsLost is the set of routing groups that would be without service if just these servers held replicas. It counts
+// the replicas of all groups at once, bit by bit: what one server has, and what two have.
 func (m *Model) groupsLost(holding pool.Set) uint32 {
-	var lost uint32
+	var one, two uint32
+	for s := holding; s != 0; s &= s - 1 {
+		has := m.st.has[bits.TrailingZeros16(uint16(s))]
+		two |= one & has
+		one |= has
+	}
+	if m.cfg.need == 1 {
+		return m.cfg.every &^ one
+	}
+	return m.cfg.every &^ two
+}
+
+// index notes for every server which groups have a replica there.
+func (m *Model) index() {
+	st := &m.st
+	st.has = [pool.MaxServers]uint32{}
 	for g := range m.cfg.groups {
-		if (m.st.groups[g].on & holding).Len() < m.cfg.need {
-			lost |= 1 << g
+		for s := st.groups[g].on; s != 0; s &= s - 1 {
+			st.has[bits.TrailingZeros16(uint16(s))] |= 1 << g
 		}
 	}
-	return lost
 }
 
 // countCut keeps the books on the people who are cut off.
@@ -123,53 +138,116 @@ func (m *Model) settled() {
 	m.poke()
 }
 
-// spread places the replicas of the routing groups on servers that hold replicas now: all groups at the beginning and
-// when a server has come back, else those that miss one. A group without service keeps its places: nobody has its data
-// but the servers that are gone.
+// spread places the replicas of the routing groups on servers that hold replicas now. At the beginning that is all of
+// them; later a group that misses a replica gets a new one, and a server that has come back takes over its fair share. A
+// group without service keeps its places: nobody has its data but the servers that are gone.
 func (m *Model) spread(first bool) {
 	st := &m.st
 	on := st.holding
-	if first && on.Len() < m.cfg.replicas {
-		on = m.cfg.all
+	back := st.fresh & on
+	st.fresh = 0
+	if first {
+		if on.Len() < m.cfg.replicas {
+			on = m.cfg.all
+		}
+		for g := range m.cfg.groups {
+			main := nth(on, g%on.Len())
+			st.groups[g] = group{on: pool.SetOf(main), main: int8(main)}
+			m.fill(g, on)
+		}
+		m.index()
+		return
 	}
 	for g := range m.cfg.groups {
 		gr := &st.groups[g]
-		switch {
-		case first:
-		case st.lost>>g&1 == 1:
-			continue
-		case !st.fresh && on.Contains(gr.on):
+		if st.lost>>g&1 == 1 {
 			continue
 		}
-		m.place(gr, g, on)
+		gr.on &= on
+		if back != 0 {
+			gr.on &^= m.crowded(gr, back)
+		}
+		if gr.on.Len() == m.cfg.replicas {
+			continue
+		}
+		if !gr.on.Has(int(gr.main)) {
+			gr.main = int8(nth(gr.on, 0)) // a secondary was promoted
+		}
+		m.fill(g, on)
 	}
-	st.fresh = false
+	for s := range back.All() {
+		m.takeOver(s, on)
+	}
+	m.index()
 }
 
-// place puts a group on servers of on: the primaries go round the servers, the others to domains that have none yet as
-// far as there are such.
-func (m *Model) place(gr *group, g int, on pool.Set) {
-	main := nth(on, g%on.Len())
-	placed, used := pool.SetOf(main), m.domainOf(main)
-	for r := 1; r < m.cfg.replicas && placed != on; r++ {
+// crowded is a replica of a group that shares its domain with another one, though a server in back could take it into a
+// domain that has none; empty where there is no such replica.
+func (m *Model) crowded(gr *group, back pool.Set) pool.Set {
+	var used, twice pool.Set
+	for s := gr.on; s != 0; s &= s - 1 {
+		mates := m.cfg.mates[nth(s, 0)]
+		twice |= used & mates & gr.on
+		used |= mates
+	}
+	if twice == 0 || back&^used == 0 {
+		return 0
+	}
+	return pool.SetOf(nth(twice, twice.Len()-1))
+}
+
+// fill gives a group the replicas that it misses, on servers of domains that have none yet as far as there are such.
+func (m *Model) fill(g int, on pool.Set) {
+	gr := &m.st.groups[g]
+	var used pool.Set
+	for s := gr.on; s != 0; s &= s - 1 {
+		used |= m.cfg.mates[nth(s, 0)]
+	}
+	for r := gr.on.Len(); r < m.cfg.replicas && gr.on != on; r++ {
 		free := on &^ used
 		if free == 0 {
-			free = on &^ placed
+			free = on &^ gr.on
 		}
 		k := 0
 		if n := free.Len(); n > 1 {
-			k = (m.ch.Choose("placement", n) + g/2 + r) % n
+			behind := (free & pool.FirstN(int(gr.main))).Len() // choice 0: the next ones behind the primary
+			k = (m.ch.Choose("placement", n) + behind + g/on.Len()*2) % n
 		}
 		s := nth(free, k)
-		placed |= pool.SetOf(s)
-		used |= m.domainOf(s)
+		gr.on |= pool.SetOf(s)
+		used |= m.cfg.mates[s]
 	}
-	gr.on, gr.main = placed, int8(main)
 }
 
-// domainOf is the set of servers in a server's domain.
-func (m *Model) domainOf(s int) pool.Set {
-	return m.cfg.pool.Domains[m.cfg.pool.Servers[s].Domain].Servers
+// takeOver moves replicas to a server that has come back, one of a group, until it has as many as the others. A group
+// with a replica in the server's domain gives up that one, so that the groups stay spread over the domains.
+func (m *Model) takeOver(s int, on pool.Set) {
+	st := &m.st
+	n := m.cfg.groups
+	bit := pool.SetOf(s)
+	share := n * m.cfg.replicas / on.Len()
+	for g := range n {
+		if st.groups[g].on.Has(s) {
+			share--
+		}
+	}
+	at := m.ch.Choose("placement", n)
+	for i := 0; i < n && share > 0; i++ {
+		gr := &st.groups[(at+i)%n]
+		if gr.on&bit != 0 || st.lost>>((at+i)%n)&1 == 1 {
+			continue
+		}
+		gives := gr.on & m.cfg.mates[s]
+		if gives == 0 {
+			gives = gr.on
+		}
+		gone := nth(gives, i%gives.Len())
+		gr.on = gr.on.Remove(gone) | bit
+		if int(gr.main) == gone {
+			gr.main = int8(s)
+		}
+		share--
+	}
 }
 
 // nth is the k-th member of a set, counted from 0.

@@ -75,6 +75,7 @@ func (m *Model) survey(e *interp.Effect) interp.Reading {
 	st := &m.st
 	r := interp.Reading{Pool: st.state, SQL: m.sqlVotes(), Running: st.running}
 	text := m.expected(e.ID.PC)
+	build, same := st.servers[0].build, m.atVersion(st.servers[0].build, text)
 	for s := range m.cfg.n {
 		sv := &st.servers[s]
 		if sv.phase == off {
@@ -83,7 +84,10 @@ func (m *Model) survey(e *interp.Effect) interp.Reading {
 		if sv.pending {
 			r.Pending |= pool.SetOf(s)
 		}
-		if m.atVersion(sv.build, text) {
+		if sv.build != build {
+			build, same = sv.build, m.atVersion(sv.build, text)
+		}
+		if same {
 			r.AtVersion |= pool.SetOf(s)
 		}
 	}
@@ -142,6 +146,7 @@ func (m *Model) beginRead(i int8, e *interp.Effect) {
 // beginHold begins to watch: the pool is read every minute. Polls that cannot read anything new are not made.
 func (m *Model) beginHold(i int8, e *interp.Effect) {
 	s := &m.st.slots[i]
+	m.st.holds++
 	s.until, s.since, s.polls = e.For.Milliseconds(), -1, -1
 	m.push(entry{at: m.st.now, kind: duePoll, who: i})
 }
@@ -175,7 +180,7 @@ func (m *Model) poll(i int8) (interp.Event, bool) {
 
 // poke makes every hold read the pool at its next minute: what it reads may have changed.
 func (m *Model) poke() {
-	if m.st.usedSlots == 0 {
+	if m.st.holds == 0 {
 		return
 	}
 	for i := range m.st.slots {

@@ -21,9 +21,7 @@ func (m *Model) setPhase(who int8, ph phase) {
 	case draining:
 		st.holding |= bit
 	}
-	if st.holding&^held != 0 {
-		st.fresh = true
-	}
+	st.fresh |= st.holding &^ held
 	if st.holding != held {
 		m.recount()
 		m.rebuild()

@@ -93,7 +93,6 @@ type slot struct {
 	bound   bool
 	deaf    bool // the connection is gone: whatever happens, its end is Unknown
 	text    text
-	gen     uint16
 	n       int32
 	began   int64
 	until   int64 // hold: how long the pool has to be Ready
@@ -127,10 +126,11 @@ type State struct {
 	slots   [maxSlots]slot
 	times   [maxFaults]uint16 // how often each fault has befallen an action
 
-	running pool.Set // servers in phase running
-	holding pool.Set // servers that hold votes and replicas: running or draining
-	lost    uint32   // routing groups without service
-	fresh   bool     // a server has come back since the groups were spread
+	running pool.Set                // servers in phase running
+	holding pool.Set                // servers that hold votes and replicas: running or draining
+	has     [pool.MaxServers]uint32 // routing groups with a replica on each server
+	lost    uint32                  // routing groups without service
+	fresh   pool.Set                // servers that have come back since the groups were spread
 
 	failed    failure
 	state     interp.PoolState
@@ -145,6 +145,7 @@ type State struct {
 	cut       int32 // users cut off now
 	cutSince  int64
 	usedSlots int8
+	holds     int8 // how many of them are holds
 	stats     Stats
 }
 

@@ -119,14 +119,14 @@ func (m *Model) failoverServer(who int8, j *job, e *interp.Effect, in *interp.In
 	if m.rgsStuck(who) {
 		ms = never
 	}
+	if sv.phase == running {
+		m.drain(who, ms)
+	}
 	wait, stage := waitTime(e), uint8(waitSucceeds)
 	if limit := in.Drain.Milliseconds(); limit > 0 {
 		if forced := limit + Draw(m.ch, "stop", m.cfg.model.Stop); forced < ms {
 			ms, stage = forced, waitForced
 		}
-	}
-	if sv.phase == running {
-		m.drain(who, ms)
 	}
 	if ms > wait {
 		ms, stage = wait, waitFails
