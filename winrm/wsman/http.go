@@ -19,15 +19,16 @@ const (
 
 // exchange is one HTTP request with its answer.
 type exchange struct {
-	b      *boot
-	w      http.ResponseWriter
-	r      *http.Request
-	sess   *session
-	id     *identity
-	req    *request
-	sealed bool
-	info   MessageInfo
-	fault  Fault
+	b        *boot
+	w        http.ResponseWriter
+	r        *http.Request
+	sess     *session
+	id       *identity
+	req      *request
+	sealed   bool
+	protocol string // of the sealing: the answer names the same as the message
+	info     MessageInfo
+	fault    Fault
 }
 
 // ServeHTTP answers one message. It is the only place that reads requests and writes answers.
@@ -72,8 +73,13 @@ func (b *boot) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // logon finds out who sends the message. It answers 401 and returns false when nobody known does.
 func (x *exchange) logon(bodyLen int) bool {
-	mediaType, _, _ := mime.ParseMediaType(x.r.Header.Get("Content-Type"))
+	// A type that cannot be parsed is not one of a sealed message.
+	mediaType, params, _ := mime.ParseMediaType(x.r.Header.Get("Content-Type"))
 	x.sealed = strings.EqualFold(mediaType, "multipart/encrypted")
+	x.protocol = sealSPNEGO
+	if strings.EqualFold(params["protocol"], sealKerberos) {
+		x.protocol = sealKerberos
+	}
 	id, header, ok := x.authenticate(x.sealed, bodyLen)
 	if header != "" {
 		x.w.Header().Add("WWW-Authenticate", header)
@@ -282,7 +288,7 @@ func (x *exchange) seal(body []byte) ([]byte, string) {
 	if !x.sealed || x.sess.sealer == nil {
 		return body, soapType
 	}
-	return sealMessage(x.sess.sealer, body), sealedType
+	return sealMessage(x.sess.sealer, x.protocol, body), sealedType(x.protocol)
 }
 
 // write sends one whole answer and reports whether the client was still there after it had gone out.

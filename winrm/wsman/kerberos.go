@@ -27,10 +27,13 @@ import (
 // maxClockSkew is what Windows and MIT allow between a client and a server.
 const maxClockSkew = 5 * time.Minute
 
+// checksumGSS is the type of the authenticator's checksum of RFC 4121 4.1.1, which carries the channel binding.
+const checksumGSS = 0x8003
+
 type kerberosAuth struct{ keytab *keytab.Keytab }
 
-// Kerberos accepts service tickets, raw or in SPNEGO, for the lifetime of a connection, and proves the server to
-// clients that ask for mutual authentication. The keytab holds the keys of all hosts; a host accepts a ticket only for
+// Kerberos accepts service tickets, raw or in SPNEGO, for the lifetime of a connection, proves the server to clients
+// that ask for mutual authentication, and opens and seals multipart/encrypted messages with the key of the logon. The keytab holds the keys of all hosts; a host accepts a ticket only for
 // a service of its own name: HTTP or WSMAN or HOST, with its full name, the first label of it, or its listen address.
 func Kerberos(kt *keytab.Keytab) Auth { return kerberosAuth{kt} }
 
@@ -73,11 +76,18 @@ func (k kerberosAuth) accept(a *attempt) *verdict {
 		return no("", fmt.Sprintf("the ticket is not accepted: %v", err))
 	}
 	user := creds.UserName() + "@" + creds.Domain()
-	token, err := answerAPReq(req, mech)
+	if sum := req.Authenticator.Cksum; sum.CksumType == checksumGSS && len(sum.Checksum) >= 20 && !channelBound(sum.Checksum[4:20], a) {
+		return no(user, "the channel binding does not match")
+	}
+	subkey := newSubkey(req)
+	token, proven, err := answerAPReq(req, mech, subkey)
 	if err != nil {
 		return no(user, err.Error())
 	}
-	v := &verdict{id: newIdentity(user, "Kerberos"), keep: true}
+	if !proven {
+		subkey = types.EncryptionKey{}
+	}
+	v := &verdict{id: newIdentity(user, "Kerberos"), keep: true, sealer: newKerberosSealer(req, subkey)}
 	if token != nil {
 		v.header = scheme + " " + base64.StdEncoding.EncodeToString(token)
 	}
@@ -133,33 +143,34 @@ func parseAPReq(token []byte) (*messages.APReq, asn1.ObjectIdentifier, error) {
 }
 
 // answerAPReq makes the token that completes a logon: the AP-REP if the client asked for it, in SPNEGO if it came so.
-func answerAPReq(req *messages.APReq, mech asn1.ObjectIdentifier) ([]byte, error) {
-	var token []byte
+// proven tells whether there is an AP-REP, with the subkey in it.
+func answerAPReq(req *messages.APReq, mech asn1.ObjectIdentifier, subkey types.EncryptionKey) (token []byte, proven bool, err error) {
 	if types.IsFlagSet(&req.APOptions, flags.APOptionMutualRequired) {
-		rep, err := marshalAPRep(req)
+		rep, err := marshalAPRep(req, subkey)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		oid, err := asn1.Marshal(gssapi.OIDKRB5.OID())
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		// RFC 4121 4.1: the token id of an AP-REP is 02 00.
-		token = asn1tools.AddASNAppTag(append(append(oid, 2, 0), rep...), 0)
+		token, proven = asn1tools.AddASNAppTag(append(append(oid, 2, 0), rep...), 0), true
 	}
 	if mech == nil {
-		return token, nil
+		return token, proven, nil
 	}
 	resp := spnego.NegTokenResp{NegState: asn1.Enumerated(spnego.NegStateAcceptCompleted), SupportedMech: mech, ResponseToken: token}
-	return resp.Marshal()
+	token, err = resp.Marshal()
+	return token, proven, err
 }
 
 // marshalAPRep makes a KRB_AP_REP of RFC 4120 5.5.2, which gokrb5 can only read: the client's time under the session
 // key of the ticket is the proof that this server could open the ticket.
-func marshalAPRep(req *messages.APReq) ([]byte, error) {
+func marshalAPRep(req *messages.APReq, subkey types.EncryptionKey) ([]byte, error) {
 	part, err := asn1.Marshal(messages.EncAPRepPart{
 		CTime: req.Authenticator.CTime, Cusec: req.Authenticator.Cusec,
-		Subkey: req.Authenticator.SubKey, SequenceNumber: req.Authenticator.SeqNumber,
+		Subkey: subkey, SequenceNumber: req.Authenticator.SeqNumber,
 	})
 	if err != nil {
 		return nil, err

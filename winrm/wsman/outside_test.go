@@ -186,14 +186,20 @@ func TestPywinrmKerberos(t *testing.T) {
 	}
 }
 
-// runAnsible runs one module on the host and returns the output.
-func runAnsible(t *testing.T, env []string, host *Host, vars, module, args string) string {
+func splitAddr(t *testing.T, host *Host) (ip, port string) {
 	t.Helper()
-	dir := t.TempDir()
 	ip, port, err := net.SplitHostPort(host.Addr())
 	if err != nil {
 		t.Fatal(err)
 	}
+	return ip, port
+}
+
+// runAnsible runs one module on the host and returns the output.
+func runAnsible(t *testing.T, env []string, host *Host, vars, module, args string) string {
+	t.Helper()
+	dir := t.TempDir()
+	ip, port := splitAddr(t, host)
 	inventory := fmt.Sprintf("fe01 ansible_host=%s ansible_port=%s ansible_connection=winrm ansible_winrm_scheme=http ansible_shell_type=powershell ansible_user=%s %s\n",
 		ip, port, testUser, vars)
 	if err := os.WriteFile(filepath.Join(dir, "inventory"), []byte(inventory), 0o600); err != nil {

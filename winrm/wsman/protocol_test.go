@@ -337,7 +337,7 @@ func FuzzEnvelope(f *testing.F) {
 func FuzzSealedAndNTLM(f *testing.F) {
 	key := bytes.Repeat([]byte{7}, 16)
 	const flags = ntlmExtended | ntlmSeal | ntlm128 | ntlmKeyExchange
-	f.Add(sealMessage(newNTLMSealer(flags, key), []byte("<a/>")))
+	f.Add(sealMessage(newNTLMSealer(flags, key), sealSPNEGO, []byte("<a/>")))
 	f.Add(ntlmChallenge(flags, [8]byte{1}, "fe01.contoso.com", time.Unix(0, 0)))
 	f.Add(append([]byte("NTLMSSP\x00\x03\x00\x00\x00"), make([]byte, 100)...))
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -16,17 +16,21 @@ type sealer interface {
 
 const (
 	sealBoundary = "Encrypted Boundary"
-	sealProtocol = "application/HTTP-SPNEGO-session-encrypted"
-	sealedType   = `multipart/encrypted;protocol="` + sealProtocol + `";boundary="` + sealBoundary + `"`
+	sealSPNEGO   = "application/HTTP-SPNEGO-session-encrypted"
+	sealKerberos = "application/HTTP-Kerberos-session-encrypted"
 )
+
+func sealedType(protocol string) string {
+	return `multipart/encrypted;protocol="` + protocol + `";boundary="` + sealBoundary + `"`
+}
 
 // sealMessage makes the two-part body of MS-WSMV 2.2.9.1: the length of the plain text, then the length of the
 // signature, the signature and the sealed text. The parts are not MIME: headers start with a tab and no blank line
 // follows them.
-func sealMessage(s sealer, plain []byte) []byte {
+func sealMessage(s sealer, protocol string, plain []byte) []byte {
 	signature, sealed := s.seal(plain)
 	var b bytes.Buffer
-	b.WriteString("--" + sealBoundary + "\r\n\tContent-Type: " + sealProtocol + "\r\n\tOriginalContent: type=" + soapType +
+	b.WriteString("--" + sealBoundary + "\r\n\tContent-Type: " + protocol + "\r\n\tOriginalContent: type=" + soapType +
 		";Length=" + strconv.Itoa(len(plain)) + "\r\n--" + sealBoundary + "\r\n\tContent-Type: application/octet-stream\r\n")
 	var n [4]byte
 	binary.LittleEndian.PutUint32(n[:], uint32(len(signature)))
