@@ -60,6 +60,7 @@ type passwordScheme struct {
 
 var passwordSchemes = map[string]passwordScheme{
 	"Basic": {[]wsman.Auth{wsman.Basic(accounts)}, Basic},
+	"NTLM":  {[]wsman.Auth{wsman.NTLM(accounts)}, NTLM},
 }
 
 func TestLoginRunsCommands(t *testing.T) {
@@ -289,7 +290,9 @@ func TestClientCertificate(t *testing.T) {
 	ca := newAuthority(t)
 	pool := x509.NewCertPool()
 	pool.AddCert(ca.cert)
-	known := func(c *x509.Certificate) (string, bool) { return c.Subject.CommonName, c.Subject.CommonName == "operator" }
+	known := func(c *x509.Certificate) (string, bool) {
+		return c.Subject.CommonName, c.Subject.CommonName == "operator"
+	}
 	for name, ok := range map[string]bool{"operator": true, "stranger": false} {
 		t.Run(name, func(t *testing.T) {
 			w := serve(t, wsman.Options{TLS: ca.server([]string{"fe01.contoso.com"}, time.Hour),

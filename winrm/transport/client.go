@@ -67,7 +67,7 @@ func (c *client) post(ctx context.Context, m *message) (*answer, *failure) {
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, c.cfg.OperationTimeout+c.cfg.AnswerMargin, errStalled)
 	defer cancel()
-	for {
+	for logins := 1; ; {
 		cn, reused, err := c.get(ctx, m.lane)
 		if err != nil {
 			return nil, c.failed(false, err)
@@ -89,8 +89,10 @@ func (c *client) post(ctx context.Context, m *message) (*answer, *failure) {
 		}
 		if r.status == http.StatusUnauthorized {
 			c.drop(cn)
-			if reused {
-				// The server has forgotten this connection's login. It has not looked at the message.
+			if logins < 2 {
+				// The server has forgotten the login of this connection, which it had accepted. It has not looked at
+				// the message.
+				logins++
 				continue
 			}
 			return nil, c.failed(false, &AuthError{Host: c.cfg.Host, User: c.cfg.Auth.user(), Scheme: c.cfg.Auth.scheme(),
