@@ -1,0 +1,290 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/lrun/lrun/interp"
+	"github.com/lrun/lrun/lang"
+)
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+// symbol is the mark of what a step does, and what the legend says of it.
+type symbol struct{ mark, means string }
+
+var symbols = []symbol{
+	{"?", "asks the pool, or waits"},
+	{"-", "takes a server out of service"},
+	{"+", "upgrades a server"},
+	{"~", "brings a server back"},
+	{"=", "makes sure that a server serves"},
+	{">", "moves users to another place"},
+	{"<", "moves users back"},
+	{"!", "asks or tells a person"},
+	{"*", "runs PowerShell"},
+}
+
+func markOf(a interp.Action) string {
+	switch a {
+	case interp.Stop:
+		return "-"
+	case interp.Upgrade:
+		return "+"
+	case interp.Restart, interp.Start:
+		return "~"
+	case interp.Verify:
+		return "="
+	case interp.Failover, interp.FailoverServer:
+		return ">"
+	case interp.Failback, interp.FailbackServer:
+		return "<"
+	case interp.Confirm, interp.Notify, interp.Note:
+		return "!"
+	case interp.Run:
+		return "*"
+	}
+	return "?"
+}
+
+// text is the plan for people: turns in order, then the legend of the marks in use, one line of counts, and the window.
+func (p *plan) text() string {
+	var b strings.Builder
+	pl := p.prog.Pool
+	paired := "not paired"
+	if pl.Paired() {
+		paired = "paired with " + pl.Backup
+	}
+	fmt.Fprintf(&b, "%s on %s (%s, %s in %s, %s)\n", p.prog.Name, pl.Name, pl.Product,
+		plural(len(pl.Servers), "server", "servers"), plural(len(pl.Domains), "domain", "domains"), paired)
+	if _, due := windowEnd(p.prog, p.begin); due {
+		fmt.Fprintf(&b, "The window is %s.\n", p.windowWords())
+	}
+	width := p.columns()
+	wide := len(p.begin.words(p.high.Result.Elapsed))
+	fmt.Fprintf(&b, "\n%-*s  %-*s  %-8s\n", wide, "earliest", wide, "latest", "at most")
+	used := map[string]bool{}
+	for i := range p.turns {
+		t := &p.turns[i]
+		if len(t.steps) == 0 && t.name == "" {
+			continue
+		}
+		b.WriteString(p.heading(t) + "\n")
+		for j := range t.steps {
+			s := &t.steps[j]
+			used[markOf(s.action)] = true
+			b.WriteString(p.line(s, width, wide))
+		}
+	}
+	b.WriteString("\n")
+	for _, s := range symbols {
+		if used[s.mark] {
+			fmt.Fprintf(&b, "  %s  %s\n", s.mark, s.means)
+		}
+	}
+	b.WriteString("\n" + p.counts() + "\n" + p.ends())
+	return b.String()
+}
+
+type columns struct{ target, step int }
+
+func (p *plan) columns() columns {
+	c := columns{4, 10}
+	for i := range p.turns {
+		for j := range p.turns[i].steps {
+			s := &p.turns[i].steps[j]
+			c.target = max(c.target, len(p.target(s)))
+			c.step = max(c.step, len(clauses(&p.prog.Instrs[s.key.pc])))
+		}
+	}
+	return c
+}
+
+func (p *plan) target(s *planStep) string {
+	if s.key.server < 0 {
+		return "pool"
+	}
+	return p.prog.Pool.Servers[s.key.server].Name
+}
+
+func (p *plan) heading(t *planTurn) string {
+	if t.name == "" {
+		return "outside the turns:"
+	}
+	if names := p.prog.Pool.Names(t.servers); len(names) > 1 || names[0] != t.name {
+		return t.name + ": " + strings.Join(names, " ")
+	}
+	return t.name + ":"
+}
+
+func (p *plan) line(s *planStep, width columns, wide int) string {
+	in := &p.prog.Instrs[s.key.pc]
+	low, high, most := "-", "-", "-"
+	if s.inLow {
+		low = p.begin.words(s.low)
+	}
+	if !s.inLow || s.high >= s.low {
+		high = p.begin.words(s.high)
+	}
+	if d, ok := boundOf(p.prog, in); ok && d > 0 {
+		most = lang.FormatDuration(d)
+	}
+	line := fmt.Sprintf("%-*s  %-*s  %-8s  %s %-*s  %-*s", wide, low, wide, high, most, markOf(s.action), width.target, p.target(s),
+		width.step, clauses(in))
+	if list := elses(p.prog, in); len(list) > 0 {
+		line += "  else " + strings.Join(list, "; ")
+	}
+	return strings.TrimRight(line, " ") + "\n"
+}
+
+// counts is the plan in one line.
+func (p *plan) counts() string {
+	turns, steps, instead := 0, 0, 0
+	upgrades := map[int8]bool{}
+	for i := range p.turns {
+		if p.turns[i].name != "" {
+			turns++
+		}
+		for _, s := range p.turns[i].steps {
+			steps++
+			if p.prog.Instrs[s.key.pc].Else >= 0 {
+				instead++
+			}
+			if s.action == interp.Upgrade {
+				upgrades[s.key.server] = true
+			}
+		}
+	}
+	return fmt.Sprintf("Plan: %s to upgrade in %s; %s, %d of them with an else.", plural(len(upgrades), "server", "servers"),
+		plural(turns, "turn", "turns"), plural(steps, "step", "steps"), instead)
+}
+
+// ends tells when the run ends, and whether it fits the window.
+func (p *plan) ends() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "It ends after %s at the earliest and %s at the latest if nothing goes wrong", took(p.low.Result.Elapsed),
+		took(p.high.Result.Elapsed))
+	if p.without {
+		b.WriteString("; some step has no bound.\n")
+	} else {
+		fmt.Fprintf(&b, "; after %s if every step takes all its time and every else is taken.\n", took(p.bound))
+	}
+	if p.high.Result.Ending != interp.Completed {
+		fmt.Fprintf(&b, "With every duration at its longest it ends %s: %s.\n", p.high.Result.Ending, p.high.Result.Reason)
+	}
+	end, ok := windowEnd(p.prog, p.begin)
+	if !ok {
+		return b.String()
+	}
+	last := time.Duration(-1)
+	for i := range p.turns {
+		if t := &p.turns[i]; t.name != "" && len(t.steps) > 0 {
+			last = t.steps[0].high
+		}
+	}
+	switch {
+	case p.high.Result.Ending == interp.WindowClosed:
+		fmt.Fprintf(&b, "It does not fit the window of %s.\n", took(end))
+	case last >= 0 && p.late < 0:
+		fmt.Fprintf(&b, "It fits the window of %s, whatever goes wrong: the last turn begins by %s at the latest if nothing does.\n",
+			took(end), p.begin.words(last))
+	case last >= 0:
+		fmt.Fprintf(&b, "It fits the window of %s if nothing goes wrong: the last turn begins by %s. "+
+			"If every step takes all its time, no turn begins from %s on.\n", took(end), p.begin.words(last), p.turns[p.late].name)
+	}
+	return b.String()
+}
+
+func (p *plan) windowWords() string {
+	if p.prog.Window.For > 0 {
+		return lang.FormatDuration(p.prog.Window.For)
+	}
+	return "open until " + hms(p.prog.Window.Until)[:5]
+}
+
+type planJSON struct {
+	Runbook string     `json:"runbook"`
+	Pool    string     `json:"pool"`
+	Product string     `json:"product"`
+	Window  *float64   `json:"window"`
+	Turns   []turnJSON `json:"turns"`
+	End     endsJSON   `json:"end"`
+}
+
+type turnJSON struct {
+	Turn    string     `json:"turn"`
+	Servers []string   `json:"servers"`
+	Steps   []stepJSON `json:"steps"`
+}
+
+type stepJSON struct {
+	Action   string   `json:"action"`
+	Step     string   `json:"step"`
+	Server   string   `json:"server,omitempty"`
+	Line     int      `json:"line"`
+	Earliest *float64 `json:"earliest"`
+	Latest   float64  `json:"latest"`
+	Within   *float64 `json:"within"`
+	Else     []string `json:"else"`
+}
+
+type endsJSON struct {
+	Earliest float64  `json:"earliest"`
+	Latest   float64  `json:"latest"`
+	Bound    *float64 `json:"bound"`
+	Outcome  string   `json:"outcome"`
+	LateTurn string   `json:"late_turn,omitempty"`
+}
+
+func seconds(d time.Duration) *float64 {
+	s := d.Seconds()
+	return &s
+}
+
+func (p *plan) json(e *env) error {
+	out := planJSON{
+		Runbook: p.prog.Name, Pool: p.prog.Pool.Name, Product: p.prog.Pool.Product.String(),
+		End: endsJSON{Earliest: p.low.Result.Elapsed.Seconds(), Latest: p.high.Result.Elapsed.Seconds(), Outcome: p.high.Result.Ending.String()},
+	}
+	if end, ok := windowEnd(p.prog, p.begin); ok {
+		out.Window = seconds(end)
+	}
+	if !p.without {
+		out.End.Bound = seconds(p.bound)
+	}
+	if p.late >= 0 {
+		out.End.LateTurn = p.turns[p.late].name
+	}
+	for i := range p.turns {
+		t := &p.turns[i]
+		tj := turnJSON{Turn: t.name, Servers: p.prog.Pool.Names(t.servers), Steps: []stepJSON{}}
+		for j := range t.steps {
+			tj.Steps = append(tj.Steps, p.stepJSON(&t.steps[j]))
+		}
+		out.Turns = append(out.Turns, tj)
+	}
+	enc := json.NewEncoder(e.stdout)
+	enc.SetEscapeHTML(false)
+	return enc.Encode(out)
+}
+
+func (p *plan) stepJSON(s *planStep) stepJSON {
+	in := &p.prog.Instrs[s.key.pc]
+	j := stepJSON{Action: s.action.String(), Step: clauses(in), Line: in.Line, Latest: s.high.Seconds(), Else: elses(p.prog, in)}
+	if s.key.server >= 0 {
+		j.Server = p.target(s)
+	}
+	if s.inLow {
+		j.Earliest = seconds(s.low)
+	}
+	if d, ok := boundOf(p.prog, in); ok {
+		j.Within = seconds(d)
+	}
+	if j.Else == nil {
+		j.Else = []string{}
+	}
+	return j
+}
