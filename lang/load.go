@@ -36,8 +36,8 @@ func Load(filename string, src []byte, include func(path string) ([]byte, error)
 		p: &Program{Defines: map[string]*Define{}, Sources: map[string][]byte{}, handlers: map[string]*Handler{}},
 	}
 	l.p.Main = l.file(filename, src, true)
-	l.p.Name = title(l.p.Main, filename)
 	l.resolve()
+	l.p.Name = title(l.p.Main, filename)
 	return l.p, l.ds.sorted(filename)
 }
 
