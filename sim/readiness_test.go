@@ -124,7 +124,7 @@ func TestGroupsLost(t *testing.T) {
 		t.Errorf("groups are without service, and the pool reads %s", r.State)
 	}
 	h.do("start", 1, 0)
-	
+
 	back := h.fact(interp.ServiceRegained)
 	if back.Count != lost.Count || back.At != 17*time.Minute {
 		t.Errorf("lost %+v, regained %+v", lost, back)

@@ -40,13 +40,24 @@ notify "done"
 sleep 1m
 `
 
-// newest is a pool of n servers, each its own domain, with fixed durations: what is measured is the model and not a draw.
+// newest is a pool with fixed durations: what is measured is the model and not a draw.
 func newest(t testing.TB, domains string) *pool.Pool {
 	t.Helper()
+	return poolOf(t, domains, "users: 12000, sessions: 1200, drain: 20m, stop: 2m, start: 5m, upgrade: 15m, reboot: 10m, "+
+		"settle: 6m, verify: 10s, failover: 20m, failback: 30m, cms: 3m, failover_server: 25m, failback_server: 8m, "+
+		"run: 1m, notify: 1s, confirm: 5m")
+}
+
+// drawn is a pool with the durations of the defaults.
+func drawn(t testing.TB, domains string) *pool.Pool {
+	t.Helper()
+	return poolOf(t, domains, "users: 12001, sessions: 1201")
+}
+
+func poolOf(t testing.TB, domains, model string) *pool.Pool {
+	t.Helper()
 	src := "pool: pool01.contoso.com\nproduct: sfb2019\nbackup: pool02.contoso.com\ndomains:\n" + domains +
-		"installer: C:\\u.exe\nmodel: {users: 12000, sessions: 1200, drain: 20m, stop: 2m, start: 5m, upgrade: 15m, " +
-		"reboot: 10m, settle: 6m, verify: 10s, failover: 20m, failback: 30m, cms: 3m, failover_server: 25m, " +
-		"failback_server: 8m, run: 1m, notify: 1s, confirm: 5m}\n"
+		"installer: C:\\u.exe\nmodel: {" + model + "}\n"
 	p, err := pool.Decode("test.pool.yaml", []byte(src))
 	if err != nil {
 		t.Fatal(err)
