@@ -145,3 +145,23 @@ func (c *clientSealer) seal(plain []byte) (signature, sealed []byte) {
 	c.sendSeq++
 	return signature, rotated[c.rotation+16:]
 }
+
+func FuzzKerberosTokens(f *testing.F) {
+	req := &messages.APReq{}
+	req.Ticket.DecryptedEncPart.Key = types.EncryptionKey{KeyType: 18, KeyValue: bytes.Repeat([]byte{1}, 32)}
+	sig, data := newClientSealer(req, types.EncryptionKey{}).seal([]byte("text"))
+	f.Add(append(sig, data...))
+	// An AP-REQ in SPNEGO as far as its first fields, and a raw one.
+	f.Add([]byte("\x60\x20\x06\x06\x2b\x06\x01\x05\x05\x02\xa0\x16\x30\x14\xa0\x0d\x30\x0b\x06\x09\x2a\x86\x48\x86\xf7\x12\x01\x02\x02\xa2\x03\x04\x01\x00"))
+	f.Add([]byte("\x60\x11\x06\x09\x2a\x86\x48\x86\xf7\x12\x01\x02\x02\x01\x00\x6e\x02\x30\x00"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if req, _, err := parseAPReq(data); err == nil && req == nil {
+			t.Fatal("neither a request nor an error")
+		}
+		s := newKerberosSealer(req, newSubkey(req))
+		n := min(60, len(data))
+		if plain, err := s.unseal(data[:n], data[n:]); err == nil {
+			t.Fatalf("forged: %q", plain)
+		}
+	})
+}
