@@ -199,7 +199,7 @@ func (c *compiler) branch(s *lang.If, ctx place) {
 	c.line(s.Line, ctx)
 	c.stmts(s.Then, ctx)
 	if s.Else == nil && len(s.ElseDo) == 0 {
-		c.at(pc).Else = c.here()
+		c.at(pc).Else, c.at(pc).Join = c.here(), c.here()
 		return
 	}
 	over := c.emit(c.where(Instr{Op: OpJump}, s.Pos, ctx))
@@ -208,7 +208,7 @@ func (c *compiler) branch(s *lang.If, ctx place) {
 		c.branch(s.Else, ctx)
 	}
 	c.stmts(s.ElseDo, ctx)
-	c.at(over).Next = c.here()
+	c.at(over).Next, c.at(pc).Join = c.here(), c.here()
 }
 
 func (c *compiler) forEach(s *lang.ForEach, ctx place) {

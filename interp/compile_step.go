@@ -1,6 +1,8 @@
 package interp
 
 import (
+	"math"
+
 	"github.com/lrun/lrun/lang"
 )
 
@@ -19,7 +21,7 @@ func (c *compiler) instr(s *lang.Step, ctx place) Instr {
 		in.Within = s.Within.D
 	}
 	if s.Retry != nil {
-		in.Tries = s.Retry.Times.N
+		in.Tries = min(s.Retry.Times.N, math.MaxUint16)
 		if s.Retry.Every != nil {
 			in.Every = s.Retry.Every.D
 		}

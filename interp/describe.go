@@ -132,15 +132,15 @@ func (d *Describer) flow(r *Record, in *Instr) string {
 	case RecNote:
 		return r.Text
 	case RecSkip:
-		return d.set(r.Servers) + ": " + d.prog.plainReason(r.Reason, in)
+		return d.set(r.Servers) + ": " + d.prog.plainReason(r.Reason, in, r.Try)
 	case RecLeave:
 		if r.Outcome == Done {
 			return ""
 		}
 		if r.Reason == InterlockUnverified {
-			return d.prog.plainReason(r.Reason, in) + ": " + d.set(r.Servers)
+			return d.prog.plainReason(r.Reason, in, r.Try) + ": " + d.set(r.Servers)
 		}
-		return d.prog.plainReason(r.Reason, in)
+		return d.prog.plainReason(r.Reason, in, r.Try)
 	case RecSignal:
 		if r.Ev.Kind == Interrupt {
 			return "the operator interrupts: what is in flight is brought to its end"
@@ -225,11 +225,11 @@ func (d *Describer) end(r *Record, in *Instr) string {
 		}
 		return phrase + ": done" + took + cutWords(r) + parens(r.Ev.Text)
 	case Skipped:
-		return phrase + ": " + d.prog.plainReason(r.Reason, in)
+		return phrase + ": " + d.prog.plainReason(r.Reason, in, r.Try)
 	case Unknown:
-		return phrase + ": in doubt" + took + ": " + d.prog.reasonWords(r.Reason, in, r.Ev.Text)
+		return phrase + ": in doubt" + took + ": " + d.prog.reasonWords(r.Reason, in, r.Try, r.Ev.Text)
 	}
-	return phrase + ": failed" + took + cutWords(r) + ": " + d.prog.reasonWords(r.Reason, in, r.Ev.Text)
+	return phrase + ": failed" + took + cutWords(r) + ": " + d.prog.reasonWords(r.Reason, in, r.Try, r.Ev.Text)
 }
 
 func cutWords(r *Record) string {
@@ -249,7 +249,7 @@ func (p *Program) tryWords(r *Record, in *Instr) string {
 			return r.Ev.Text
 		}
 	}
-	return p.reasonWords(r.Reason, in, r.Ev.Text)
+	return p.reasonWords(r.Reason, in, r.Try, r.Ev.Text)
 }
 
 // FactWords says a fact in words.

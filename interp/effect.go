@@ -92,12 +92,12 @@ func (a Action) Changes() bool {
 // EffectID names one effect of a run. It is made of where the effect belongs: it is the same whenever the same
 // history is replayed, which is what makes it the journal's key.
 type EffectID struct {
-	Epoch  uint8  // how often the run has been resumed
-	Turn   uint8  // number of the turn, from 1; 0 outside the loops
+	Epoch  uint16 // how often the run has been resumed
+	Turn   uint8  // number of the turn, from 1; 0 before the first
 	Server int8   // the server whose task asks, or [Pool]
 	PC     uint16 // the instruction
-	Try    uint16 // from 1
-	Phase  uint8  // counts the effects of one try: the action, its looks, its wait
+	Try    uint16 // from 1; 0 for what no step asks: a survey, the interlock's reading
+	Phase  uint16 // counts the effects of one try: the action, its looks, its wait
 }
 
 func (id EffectID) String() string {
@@ -110,7 +110,7 @@ func ParseEffectID(s string) (EffectID, error) {
 	if len(parts) != 6 {
 		return EffectID{}, fmt.Errorf("effect id %q: want six numbers", s)
 	}
-	bits := [6]int{8, 8, 8, 16, 16, 8}
+	bits := [6]int{16, 8, 8, 16, 16, 16}
 	var n [6]int64
 	for i, p := range parts {
 		v, err := strconv.ParseInt(p, 10, 32)
@@ -123,7 +123,7 @@ func ParseEffectID(s string) (EffectID, error) {
 		}
 		n[i] = v
 	}
-	return EffectID{uint8(n[0]), uint8(n[1]), int8(n[2]), uint16(n[3]), uint16(n[4]), uint8(n[5])}, nil
+	return EffectID{uint16(n[0]), uint8(n[1]), int8(n[2]), uint16(n[3]), uint16(n[4]), uint16(n[5])}, nil
 }
 
 // Effect is one thing the machine asks its World to do. It is plain comparable data; what the runbook says of it (texts,

@@ -263,7 +263,7 @@ func (o *object) step(r *Record, in *Instr) {
 
 func (o *object) reason(r *Record, in *Instr) {
 	if r.Reason != NoReason || r.Ev.Text != "" {
-		o.optional("reason", o.prog.reasonWords(r.Reason, in, r.Ev.Text))
+		o.optional("reason", o.prog.reasonWords(r.Reason, in, r.Try, r.Ev.Text))
 	}
 }
 

@@ -18,8 +18,8 @@ type Result struct {
 	Reason     string // the step, the server and the cause, in a sentence
 }
 
-// ExitCode is the exit code that tells this result.
-func (r Result) ExitCode() int { return r.Ending.ExitCode(len(r.Skipped) > 0) }
+// ExitCode is the exit code that tells this result: of a completed run 0 only where every server that was due is upgraded.
+func (r Result) ExitCode() int { return r.Ending.ExitCode(len(r.Skipped)+len(r.Remaining) > 0) }
 
 // Result tells how the run ended, once it has.
 func (m *Machine) Result() (Result, bool) {
@@ -50,15 +50,18 @@ func (m *Machine) progressSets() (done, remaining pool.Set) {
 	if !m.prog.Upgrades {
 		return 0, s.skipped
 	}
+	var open pool.Set // not done in a loop that the run has come to
 	for i := range m.prog.Instrs {
 		in := &m.prog.Instrs[i]
-		if in.Op == OpTurns && in.Upgrades {
+		if in.Op == OpTurns && in.Upgrades && s.visited&(1<<in.Loop) != 0 {
 			done |= s.done[in.Loop]
+			open |= m.prog.Pool.All() &^ s.done[in.Loop]
 		}
 		if in.Op == OpStep && in.Action == Upgrade && !in.InLoop {
 			done |= s.upgraded[in.Upgrade] &^ s.down &^ s.failed
 		}
 	}
+	done &^= open
 	return done, m.prog.Pool.All() &^ done
 }
 
@@ -66,7 +69,10 @@ func (m *Machine) progressSets() (done, remaining pool.Set) {
 func (m *Machine) end(e Ending, c cause) {
 	s := &m.st
 	if e > s.ending {
-		s.ending, s.cause = e, c
+		s.ending = e
+		if e != Interrupted || s.cause.reason == NoReason { // what it was failing of says more
+			s.cause = c
+		}
 	}
 	main := s.main()
 	entry, number := int32(none), uint8(0)
@@ -76,6 +82,7 @@ func (m *Machine) end(e Ending, c cause) {
 	case WindowClosed:
 		entry, number = m.prog.OnWindow, onWindow
 	}
+	s.resumed = false
 	if entry == none || s.handler != 0 {
 		m.finish()
 		return
@@ -125,15 +132,13 @@ func (m *Machine) signal(k EventKind) {
 	switch k {
 	case Interrupt:
 		s.stop = stopInterrupt
-		if s.handler == 0 {
-			m.haltWaits()
-		}
+		m.haltWaits()
 	case Pause:
 		if s.stop < stopPause {
 			s.stop = stopPause
 		}
 		main := s.main()
-		if s.handler == 0 && (!s.inTurn() || !s.touched) && (main.phase == waiting || main.phase == acting && !main.effect.Changes()) {
+		if s.handler == 0 && (!s.inTurn() || !s.touched) && main.droppable() {
 			main.begun, main.ask, main.phase = false, askNothing, ready
 		}
 	}

@@ -39,8 +39,12 @@ func (m *Machine) hashGlobal() uint64 {
 	if s.handler != 0 || s.finished {
 		h = Mix(h, m.hashTask(mainTask, &s.saved))
 	}
+	if s.left.doubt {
+		h = Mix(h, m.hashTask(mainTask, &s.left))
+	}
+	h = Mix(h, uint64(s.visited))
 	flags := uint64(0)
-	for i, b := range [...]bool{s.finished, s.leave, s.asked, s.touched, s.readIn, s.failover, s.surveyed} {
+	for i, b := range [...]bool{s.finished, s.leave, s.asked, s.touched, s.readIn, s.failover, s.surveyed, s.resumed} {
 		if b {
 			flags |= 1 << i
 		}
@@ -68,7 +72,8 @@ func (m *Machine) hashServer(s *State, i int) uint64 {
 	v := uint64(0)
 	add := func(set pool.Set) { v = v<<1 | uint64(set>>i)&1 }
 	for _, set := range [...]pool.Set{
-		s.turn, s.part, s.active, s.queue, s.took, s.unverified, s.down, s.touchedBy, s.skipped, s.failed, s.doubtful,
+		s.turn, s.part, s.active, s.queue, s.took, s.unverified, s.down, s.turnOut, s.touchedBy, s.skipped, s.failed, s.doubtful,
+		s.away, s.noUpgrade, s.noVerify,
 	} {
 		add(set)
 	}

@@ -45,8 +45,9 @@ func (m *Machine) domainReady(t int, r *Reading) bool {
 
 // takeReading records a reading and keeps it as the latest one.
 func (m *Machine) takeReading(ev *Event, r Record) *Reading {
-	if ev.Outcome != Done {
+	if ev.Outcome != Done || ev.Reading.State == NoReading {
 		ev.Reading.State = Unread
+		m.out.ev.Reading.State = Unread
 	}
 	r.Kind, r.Domain = RecReading, none
 	if m.st.asked || r.PC == 0 && r.Action == NoAction {

@@ -2,10 +2,50 @@ package interp
 
 import "github.com/lrun/lrun/pool"
 
+// maxEffects is how many effects one try may take: a connection that breaks at every look for hours is past all use, and
+// the ids of a try's effects are counted in 16 bits.
+const maxEffects = 60_000
+
+// leftOver reports whether a task's effect is one that a handler had begun when lrun was killed, or could not tell the
+// end of: it is settled at the resume, and the task then goes back to its place in the runbook.
+func (m *Machine) leftOver(in *Instr) bool { return in.Handler != 0 && m.st.handler == 0 }
+
+// settled takes a task with a left-over effect back to its place in the runbook.
+func (m *Machine) settled(t int) {
+	s := &m.st
+	if t == mainTask {
+		*s.main() = s.saved
+		s.main().phase = ready
+		return
+	}
+	tk := &s.tasks[t]
+	tk.pc, tk.phase, tk.begun = tk.anchor, held, false
+	m.settledAll()
+}
+
+// settledAll lets the runbook go on once the last left-over effect of a server is settled.
+func (m *Machine) settledAll() {
+	s := &m.st
+	if s.main().phase != parked {
+		return
+	}
+	for t := range mainTask {
+		tk := &s.tasks[t]
+		if tk.unsettled() && m.leftOver(&m.prog.Instrs[tk.pc]) {
+			return
+		}
+	}
+	s.main().phase = ready
+}
+
 // lookAt settles an effect whose outcome is not known: nothing is begun again before that.
 func (m *Machine) lookAt(t int) {
 	tk := &m.st.tasks[t]
 	m.rec(t, Record{Kind: RecTried, Action: tk.effect, Outcome: Unknown})
+	if tk.count >= maxEffects {
+		m.inDoubt(t, CannotBeTold)
+		return
+	}
 	m.act(t, Look, looking, Effect{Of: tk.effect, Ref: tk.ref})
 }
 
@@ -36,19 +76,24 @@ func (m *Machine) lookAnswer(t int, in *Instr, ev *Event) {
 		}
 		m.tryFailed(t, in, ActionFailed)
 	case NotBegun:
+		m.neverBegunOn(t, in.Action)
 		switch {
+		case m.leftOver(in):
+			m.stepFailed(t, NeverBegan, false)
 		case assume == assumeRedo:
-			tk.bound, tk.began = false, s.now
+			tk.bound, tk.began, tk.starts = false, s.now, 0
+			m.begunOn(t, in.Action)
 			m.act(t, in.Action, acting, m.again(tk, in))
 		case over:
 			m.stepFailed(t, BoundPassed, true)
-		case tk.starts+1 >= maxStarts:
+		case tk.starts >= maxStarts:
 			m.stepFailed(t, NeverBegan, true)
 		case s.halting():
 			tk.begun = false
 			m.rest(t)
 		default:
 			tk.starts++
+			m.begunOn(t, in.Action)
 			m.act(t, in.Action, acting, m.again(tk, in))
 		}
 	case Going:
@@ -85,14 +130,21 @@ func (m *Machine) inDoubt(t int, why Reason) {
 		s.doubtful |= pool.SetOf(t)
 		s.part &^= pool.SetOf(t)
 		m.leaveTask(t, held)
+		m.settledAll()
 		return
 	}
 	tk.phase = held
-	if s.handler != 0 {
+	in := &m.prog.Instrs[tk.pc]
+	switch {
+	case s.handler != 0: // the handler goes on, to tell of it
+		s.left = *tk
 		tk.phase = ready
 		tk.begun, tk.doubt = false, false
-		tk.pc = m.prog.Instrs[tk.pc].Next
+		tk.pc = in.Next
 		return
+	case m.leftOver(in):
+		s.left = *tk
+		*tk = s.saved
 	}
 	m.end(InDoubt, s.cause)
 }

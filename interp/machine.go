@@ -63,6 +63,9 @@ func New(p *Program, args Args) *Machine {
 	m.st.loop = none
 	m.st.cursor = none
 	m.st.cause.pc = none
+	for t := range m.st.tasks {
+		m.st.tasks[t].at = none
+	}
 	switch {
 	case p.Window.For > 0:
 		m.st.windowEnd = p.Window.For
@@ -115,6 +118,9 @@ func (m *Machine) Step(ev Event) *Output {
 	case Progress:
 		m.progress(&ev)
 	case Fact:
+		if int(ev.Server) >= len(m.prog.Pool.Servers) || ev.Server < Pool {
+			ev.Server, m.out.ev.Server = Pool, Pool
+		}
 		m.emit(Record{Kind: RecFact, Server: ev.Server, Domain: none, PC: none})
 	case Pause, Interrupt:
 		m.signal(ev.Kind)
@@ -131,11 +137,14 @@ func (m *Machine) Step(ev Event) *Output {
 // stale reports whether the event says nothing that the machine could still use.
 func (m *Machine) stale(ev *Event) bool {
 	s := &m.st
+	if s.seq == 0 {
+		return ev.Kind != Began
+	}
 	switch ev.Kind {
 	case Began:
-		return s.seq != 0 || s.main().phase != idle
+		return true
 	case Resumed:
-		return s.main().phase == idle && !s.finished
+		return false
 	case Ended, Progress:
 		if s.finished {
 			return true
@@ -147,8 +156,11 @@ func (m *Machine) stale(ev *Event) bool {
 		if t < 0 || s.tasks[t].id != ev.ID {
 			return true
 		}
-		switch s.tasks[t].phase {
-		case acting, looking, waiting:
+		tk := &s.tasks[t]
+		switch {
+		case ev.Kind == Progress:
+			return tk.phase != acting || tk.ask != askNothing || tk.effect != Hold
+		case tk.phase == acting, tk.phase == looking, tk.phase == waiting:
 			return false
 		}
 		return true
@@ -201,9 +213,7 @@ func (m *Machine) emit(r Record) {
 // act sends an effect for a task.
 func (m *Machine) act(t int, a Action, ph phase, e Effect) {
 	tk := &m.st.tasks[t]
-	if tk.count < 255 {
-		tk.count++
-	}
+	tk.count++ // [Machine.lookAt] keeps it from overflowing
 	e.Action = a
 	e.ID = EffectID{
 		Epoch: m.st.epoch, Turn: m.st.turnNo, Server: serverOf(t), PC: uint16(tk.pc), Try: tk.try, Phase: tk.count,
@@ -289,6 +299,9 @@ func (m *Machine) advanceServer(t int) {
 	}
 	in := &m.prog.Instrs[tk.pc]
 	m.covered(tk.pc)
+	if s.handler == 0 && !in.InElse {
+		tk.anchor = tk.pc
+	}
 	switch in.Op {
 	case OpStep:
 		m.step(t, in)
@@ -324,17 +337,24 @@ func (m *Machine) leaveTask(t int, ph phase) {
 func (m *Machine) advanceMain() {
 	s := &m.st
 	tk := s.main()
-	if s.handler == 0 && m.mustEnd() {
+	in := &m.prog.Instrs[tk.pc]
+	if m.mustEnd(in) {
 		return
 	}
-	in := &m.prog.Instrs[tk.pc]
 	m.covered(tk.pc)
-	if s.handler == 0 && tk.pc > tk.at && !in.InElse && !s.bringingBack() {
-		tk.at = tk.pc
+	if s.handler == 0 && !in.InElse {
+		tk.anchor = tk.pc
+		if tk.pc > tk.at && !s.bringingBack() {
+			tk.at = tk.pc
+		}
+	}
+	if s.resumed && s.handler == 0 {
+		m.survey(mainTask, askStart)
+		return
 	}
 	switch in.Op {
 	case OpStep:
-		if s.handler == 0 && tk.pc < tk.at && !tk.begun { // on the way back to where it was
+		if s.handler == 0 && s.inTurn() && tk.pc < tk.at && !tk.begun { // on the way back to where it was
 			tk.pc = in.Next
 			return
 		}
@@ -354,20 +374,44 @@ func (m *Machine) advanceMain() {
 	}
 }
 
-// mustEnd ends the run where it may not go on with the runbook proper.
-func (m *Machine) mustEnd() bool {
+// mustEnd ends the run where it may not go on with the instruction that is next.
+func (m *Machine) mustEnd(in *Instr) bool {
 	s := &m.st
 	switch {
 	case s.stop == stopInterrupt:
-		m.end(Interrupted, cause{none, Pool, StoppedByOperator})
+		m.end(Interrupted, operatorsCause(StoppedByOperator))
+	case s.handler != 0:
+		return false
 	case s.ending == AbortedRun || s.ending == WindowClosed:
 		m.end(s.ending, s.cause)
-	case s.ending >= FailedRun && (!s.inTurn() || s.part&s.down == 0):
+	case s.ending >= FailedRun && (!s.inTurn() || s.stranded() == 0 && (s.part&s.turnOut == 0 || m.forkAhead(s.main().pc))):
 		m.end(s.ending, s.cause)
-	case s.stop == stopPause && (!s.inTurn() || !s.touched):
-		m.end(Paused, cause{none, Pool, PausedByOperator})
+	case s.stop == stopPause && (!s.inTurn() || !s.touched) && in.begins():
+		m.end(Paused, operatorsCause(PausedByOperator))
 	default:
 		return false
 	}
 	return true
+}
+
+func operatorsCause(why Reason) cause { return cause{pc: none, server: Pool, reason: why} }
+
+// begins reports whether the instruction would begin something, so that a pause has to stop the run before it. The head
+// of a loop looks by itself whether a turn is left.
+func (in *Instr) begins() bool {
+	return in.Op == OpStep || in.Op == OpFork || in.Op == OpIf && in.Cond.needs()
+}
+
+// forkAhead reports whether the turn's body acts on servers at pc or behind it. Where it does not, the body has ended for
+// the servers, whatever pool steps follow.
+func (m *Machine) forkAhead(pc int32) bool {
+	if !m.st.inTurn() || m.st.turn == 0 {
+		return true
+	}
+	for pc = max(pc, m.prog.Instrs[m.st.loop].Body); pc < m.prog.Instrs[m.st.loop].Next; pc++ {
+		if m.prog.Instrs[pc].Op == OpFork {
+			return true
+		}
+	}
+	return false
 }

@@ -54,6 +54,7 @@ type Instr struct {
 	Handler uint8
 
 	Next, Else, Body int32
+	Join             int32 // OpIf: what follows both branches
 	Loop             uint8 // OpTurns: number of the loop
 	OverServers      bool  // OpTurns: turns are servers
 	Upgrades         bool  // OpTurns: the body holds an `upgrade`

@@ -96,18 +96,20 @@ const (
 	NotFailedOver              // passed: nothing to fail back
 	AtVersion                  // passed: the server has the version, and the run has not touched it
 	BackByRunbook              // `skip`
+	NotReached                 // its `upgrade` or `verify` failed and an `else` let it go on: left out, and still due
 	WindowOver                 // the window is closed
 	StillGoing                 // in doubt: the action is still going when its bound has passed
 	CannotBeTold               // in doubt: nobody can tell whether it happened
 	StateBetween               // in doubt: the pool is between failover and failback
 	StateDiffers               // in doubt: the pool's state is not what the journal says
-	NeverBegan                 // it was begun three times and never began
+	NeverBegan                 // it was begun anew three times and never began
 	ServerNotRunning           // resume: a server that was done does not run
 	TurnFailing                // passed: this turn is only brought to its end
 	AbortedByRunbook           // `abort`
 	Refused                    // `confirm`: the person said no
 	PoolUnread                 // the pool could not be looked at
 	MayHaveHappened            // not repeated: it may have happened already
+	DoubtBefore                // passed: a pool action before it is in doubt
 	PausedByOperator
 	StoppedByOperator
 	reasons
@@ -135,11 +137,12 @@ var endingNames = [...]string{
 
 func (e Ending) String() string { return endingNames[e] }
 
-// ExitCode is the exit code of a run with this ending; skipped tells whether servers that were due were skipped.
-func (e Ending) ExitCode(skipped bool) int {
+// ExitCode is the exit code of a run with this ending; left tells whether servers that were due were skipped, or not
+// come to.
+func (e Ending) ExitCode(left bool) int {
 	switch e {
 	case Completed:
-		if skipped {
+		if left {
 			return 4
 		}
 		return 0

@@ -37,8 +37,8 @@ const (
 // task is the control state of one server, or of the runbook itself. It is flat.
 type task struct {
 	pc     int32         // the instruction it is at
-	anchor int32         // the last instruction outside any `else`: where a resume begins anew
-	at     int32         // servers: first instruction of the turn's body that is not done for it; main: as far as it came
+	anchor int32         // the instruction outside any `else` that it came to last: where a resume begins anew
+	at     int32         // servers: the fork they are in, or what follows the last they ended; main: as far as it came
 	id     EffectID      // the effect that is out
 	ref    EffectID      // the action it is about: id itself, or what is looked at or gone on with
 	began  time.Duration // of the step
@@ -48,13 +48,14 @@ type task struct {
 	effect     Action // what id asked for; while looking, what is looked at
 	ask        ask
 	try        uint16
-	count      uint8 // effects of this try so far
-	starts     uint8 // how often this try's action was begun anew because it never began
-	begun      bool  // the step's start is on record
-	bound      bool  // the bound has passed
-	onlyBusy   bool  // wait ready: every try so far read Busy
-	onlyDomain bool  // wait ready: every try so far read Ready, but the domain's flag False
-	doubt      bool  // held because nobody knows how its effect ended
+	count      uint16 // effects of this try so far
+	starts     uint8  // how often this try's action was begun anew because it never began
+	begun      bool   // the step's start is on record
+	bound      bool   // the bound has passed
+	onlyBusy   bool   // wait ready: every try so far read Busy
+	onlyDomain bool   // wait ready: every try so far read Ready, but the domain's flag False
+	before     uint8  // books on the server as they were before the action: see begunOn
+	doubt      bool   // held because nobody knows how its effect ended; it is looked at before anything else
 	assume     assumption
 }
 
@@ -70,6 +71,7 @@ const (
 // cause is why a run ends: the first step that brought it to its ending.
 type cause struct {
 	pc     int32
+	try    uint16
 	server int8
 	reason Reason
 }
@@ -77,7 +79,8 @@ type cause struct {
 // State is all that a [Machine] knows, a flat value without pointers: a copy of it is a fork of the run.
 type State struct {
 	tasks [mainTask + 1]task
-	saved task // the main task as it was when a handler took over
+	saved task // the main task as it was when a handler took over, or when what the handler left is settled
+	left  task // a pool action of a handler that nobody knows the end of: it is settled at the resume
 
 	now       time.Duration
 	windowEnd time.Duration // 0 = no window
@@ -88,20 +91,22 @@ type State struct {
 
 	loop   int32 // the OpTurns of the turn under way, or none
 	cursor int16 // its domain or server
+	epoch  uint16
 	turnNo uint8
-	epoch  uint8
 
 	ending   Ending
 	finished bool
 	stop     uint8 // 0; 1: pause; 2: interrupt
 	handler  uint8 // the handler that runs: 0 none, 1 `on failure`, 2 `on window`
 
-	leave    bool // the interlock let this turn take servers out of service
-	asked    bool // a Read for the interlock is out, as leaveID
-	touched  bool // a server action of this turn has begun
-	readIn   bool // reading was taken in this turn
-	failover bool // the pool is failed over
-	surveyed bool // the pool has been looked at since the run began
+	leave    bool  // the interlock let this turn take servers out of service
+	asked    bool  // a Read for the interlock is out, as leaveID
+	touched  bool  // a server action of this turn has begun
+	readIn   bool  // reading was taken in this turn
+	failover bool  // the pool is failed over
+	surveyed bool  // the pool has been looked at since the run began
+	resumed  bool  // a resume waits for its look at the pool
+	visited  uint8 // turn loops that the run has come to
 	leaveID  EffectID
 
 	turn   pool.Set // servers of the turn
@@ -109,9 +114,13 @@ type State struct {
 	active pool.Set // servers whose task the fork waits for
 	queue  pool.Set // servers whose task it has not begun
 
+	turnOut    pool.Set // taken out of service in this turn
 	took       pool.Set // taken out of service by this run
 	unverified pool.Set // … and not verified since
 	down       pool.Set // … and not seen back in service since
+	away       pool.Set // failed over one by one: a start or a reboot does not bring them back
+	noUpgrade  pool.Set // an `upgrade` of this turn failed on them, and none was done since
+	noVerify   pool.Set // the same for `verify`
 	touchedBy  pool.Set // servers this run acted on
 	skipped    pool.Set
 	failed     pool.Set
@@ -138,8 +147,41 @@ func (s *State) bringingBack() bool {
 }
 
 // halting reports whether nothing new may begin: the run was aborted or interrupted, or its window closed on the turn.
+// Of these only an interrupt stops a handler.
 func (s *State) halting() bool {
-	return s.handler == 0 && (s.ending == AbortedRun || s.ending == WindowClosed || s.stop == stopInterrupt)
+	return s.stop == stopInterrupt || s.handler == 0 && (s.ending == AbortedRun || s.ending == WindowClosed)
+}
+
+// stranded is the set of servers that a failing turn goes on for: this turn took them down, and they are not back and
+// verified.
+func (s *State) stranded() pool.Set {
+	return s.part & s.turnOut & (s.down | s.unverified)
+}
+
+// allDone is the set of servers that some loop is done with.
+func (s *State) allDone() pool.Set {
+	var all pool.Set
+	for _, d := range s.done {
+		all |= d
+	}
+	return all
+}
+
+// droppable reports whether what a task waits for may be dropped: it changes nothing and would be begun anew. What is
+// sent or verified is in flight, and waited for.
+func (tk *task) droppable() bool {
+	switch {
+	case tk.phase == waiting, tk.phase == parked:
+		return true
+	case tk.phase != acting:
+		return false
+	}
+	return tk.ask != askNothing || !tk.effect.Changes() && tk.effect != Notify && tk.effect != Verify
+}
+
+// unsettled reports whether the task's effect changes something and has not ended.
+func (tk *task) unsettled() bool {
+	return (tk.phase == acting || tk.phase == looking) && tk.ask == askNothing && tk.effect.Changes()
 }
 
 // allUpgraded is the set of servers on which some `upgrade` step came to its end.

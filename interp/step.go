@@ -10,7 +10,7 @@ import (
 // replicas are built.
 const defaultReading = 10 * time.Minute
 
-// maxStarts is how often an action that never began is begun again within one try.
+// maxStarts is how often an action that never began is begun again within one try, counted anew at each resume.
 const maxStarts = 3
 
 // step begins the step at a task's pc, or goes on with it once the turn may begin.
@@ -45,9 +45,6 @@ func (m *Machine) step(t int, in *Instr) {
 // openStep makes a fresh step of a task: first try, no bound passed.
 func (m *Machine) openStep(t int, in *Instr) {
 	tk := &m.st.tasks[t]
-	if !in.InElse && in.Handler == 0 {
-		tk.anchor = tk.pc
-	}
 	tk.begun, tk.bound, tk.doubt = true, false, false
 	tk.try, tk.count, tk.starts = 1, 0, 0
 	tk.onlyBusy, tk.onlyDomain = true, true
@@ -57,6 +54,10 @@ func (m *Machine) openStep(t int, in *Instr) {
 
 func (m *Machine) closeStep(t int, next int32) {
 	tk := &m.st.tasks[t]
+	if m.leftOver(&m.prog.Instrs[tk.pc]) {
+		m.settled(t)
+		return
+	}
 	tk.begun = false
 	tk.pc, tk.phase = next, ready
 }
@@ -74,6 +75,8 @@ func (m *Machine) passOver(t int, in *Instr) Reason {
 		return AlreadyDone
 	case in.Action == Failover && s.failover:
 		return AlreadyFailedOver
+	case in.Handler != 0 && t == mainTask && in.Action.Changes() && s.left.doubt:
+		return DoubtBefore
 	}
 	return NoReason
 }
@@ -97,7 +100,7 @@ func (m *Machine) try(t int, in *Instr) {
 	}
 	left, over := m.left(tk, in)
 	if over {
-		m.stepFailed(t, BoundPassed, true)
+		m.outOfTime(t, in)
 		return
 	}
 	switch in.Action {
@@ -163,20 +166,48 @@ func serverAction(a Action) bool {
 	return false
 }
 
+// books are the sets that an action which takes a server out of service enters it in.
+func (s *State) books() [4]*pool.Set {
+	return [4]*pool.Set{&s.took, &s.unverified, &s.down, &s.turnOut}
+}
+
 // begunOn keeps the books on a server before an action begins there.
 func (m *Machine) begunOn(t int, a Action) {
-	if t == mainTask {
+	if t == mainTask || !serverAction(a) {
 		return
 	}
 	s := &m.st
 	bit := pool.SetOf(t)
-	if serverAction(a) {
-		s.touchedBy |= bit
+	s.touchedBy |= bit
+	if !a.OutOfService() {
+		return
 	}
-	if a.OutOfService() {
-		s.took |= bit
-		s.unverified |= bit
-		s.down |= bit
+	before := uint8(0)
+	for i, b := range s.books() {
+		if *b&bit != 0 {
+			before |= 1 << i
+		}
+		*b |= bit
+	}
+	s.tasks[t].before = before
+	if a == FailoverServer {
+		s.away |= bit
+	}
+}
+
+// neverBegunOn puts the books back for an action that turned out never to have begun.
+func (m *Machine) neverBegunOn(t int, a Action) {
+	if t == mainTask || !a.OutOfService() {
+		return
+	}
+	s := &m.st
+	for i, b := range s.books() {
+		if s.tasks[t].before>>i&1 == 0 {
+			*b &^= pool.SetOf(t)
+		}
+	}
+	if a == FailoverServer {
+		s.away &^= pool.SetOf(t)
 	}
 }
 
@@ -229,7 +260,7 @@ func (m *Machine) ended(ev *Event) {
 // actionEnded sorts the ends of an action.
 func (m *Machine) actionEnded(t int, in *Instr, ev *Event) {
 	tk := &m.st.tasks[t]
-	if ev.Reading.State != NoReading {
+	if in.Action == Hold && ev.Outcome == Done && ev.Reading.State != NoReading {
 		m.keepReading(&ev.Reading)
 	}
 	switch {
@@ -240,11 +271,9 @@ func (m *Machine) actionEnded(t int, in *Instr, ev *Event) {
 		m.lookAt(t)
 	case ev.Outcome == Unknown && in.Action == Notify:
 		m.stepDone(t, in, Record{Reason: MayHaveHappened})
-	case ev.Outcome == Unknown && (in.Action == Hold || in.Action == Confirm || in.Action == Sleep) && !ev.Bound:
+	case ev.Outcome == Unknown && (in.Action == Hold || in.Action == Confirm || in.Action == Sleep) && !ev.Bound && tk.starts < maxStarts:
+		tk.starts++
 		m.try(t, in) // nothing was changed: ask again, within the same bound
-	case in.Action == Notify && tk.try >= m.tries(in):
-		m.rec(t, Record{Kind: RecEnd, Action: Notify, Outcome: Failed, Reason: ActionFailed}) // never fails the run
-		m.closeStep(t, in.Next)
 	case ev.Bound && in.Action.Lasting():
 		tk.bound = true
 		m.lookAt(t)
@@ -268,6 +297,10 @@ func (m *Machine) tries(in *Instr) uint16 {
 func (m *Machine) tryFailed(t int, in *Instr, why Reason) {
 	s := &m.st
 	tk := &s.tasks[t]
+	if m.leftOver(in) {
+		m.stepFailed(t, why, false)
+		return
+	}
 	if tk.try >= m.tries(in) {
 		m.outOfTries(t, in, why)
 		return
@@ -277,11 +310,7 @@ func (m *Machine) tryFailed(t int, in *Instr, why Reason) {
 		next = s.now
 	}
 	if in.Within > 0 && next >= tk.began+in.Within {
-		if in.Action == WaitReady {
-			m.outOfTries(t, in, why)
-			return
-		}
-		m.stepFailed(t, BoundPassed, true)
+		m.outOfTime(t, in)
 		return
 	}
 	if s.halting() || (s.stop == stopPause && t == mainTask && !s.touched) {
@@ -292,6 +321,13 @@ func (m *Machine) tryFailed(t int, in *Instr, why Reason) {
 	}
 	m.rec(t, Record{Kind: RecWait, Action: in.Action, Outcome: Failed, Reason: why, Until: next})
 	m.act(t, Wait, waiting, Effect{For: next - s.now})
+}
+
+// outOfTime ends a step whose bound has passed, or passes before its next try. Of `wait ready` the `else` asks for the
+// same as when its tries run out.
+func (m *Machine) outOfTime(t int, in *Instr) {
+	tk := &m.st.tasks[t]
+	m.stepFailed(t, BoundPassed, in.Action != WaitReady || tk.onlyBusy)
 }
 
 // outOfTries ends a step whose last try failed. Of `wait ready` only an unbroken row of Busy leads to its `else`: an
@@ -323,13 +359,19 @@ func (m *Machine) stepDone(t int, in *Instr, r Record) {
 		bit = pool.SetOf(t)
 	}
 	switch in.Action {
-	case Start, Restart, FailbackServer:
+	case Start, Restart:
+		s.down &^= bit &^ s.away // the services of a server that was failed over stay disabled until its failback
+	case FailbackServer:
+		s.away &^= bit
 		s.down &^= bit
 	case Verify:
+		s.away &^= bit
 		s.down &^= bit
 		s.unverified &^= bit
+		s.noVerify &^= bit
 	case Upgrade:
 		s.upgraded[in.Upgrade] |= bit
+		s.noUpgrade &^= bit
 	case Failover:
 		s.failover = true
 	case Failback:
@@ -345,11 +387,21 @@ func (m *Machine) stepFailed(t int, why Reason, mayElse bool) {
 	s := &m.st
 	tk := &s.tasks[t]
 	in := &m.prog.Instrs[tk.pc]
-	if in.Action == Verify && t != mainTask {
-		s.down |= pool.SetOf(t)
+	if t != mainTask && s.handler == 0 {
+		switch in.Action {
+		case Verify:
+			s.down |= pool.SetOf(t)
+			s.noVerify |= pool.SetOf(t)
+		case Upgrade:
+			s.noUpgrade |= pool.SetOf(t)
+		}
 	}
 	m.rec(t, Record{Kind: RecEnd, Action: in.Action, Outcome: Failed, Reason: why})
 	tk.begun = false
+	if m.leftOver(in) {
+		m.settled(t)
+		return
+	}
 	if mayElse && in.Else != none {
 		tk.pc, tk.phase = in.Else, ready
 		return
@@ -359,6 +411,13 @@ func (m *Machine) stepFailed(t int, why Reason, mayElse bool) {
 			m.setEnding(FailedRun, t, why)
 		}
 		tk.pc, tk.phase = in.Next, ready // its own failures are noted, and it goes on
+		if in.Op == OpIf {
+			tk.pc = in.Join // past both branches
+		}
+		return
+	}
+	if in.Action == Notify {
+		tk.pc, tk.phase = in.Next, ready // it never fails the run
 		return
 	}
 	m.taskFailed(t, in, why)
@@ -376,7 +435,8 @@ func (m *Machine) taskFailed(t int, in *Instr, why Reason) {
 	}
 	tk := s.main()
 	tk.phase = ready
-	if s.inTurn() && s.part&s.down != 0 && in.Action != Confirm {
+	// Where a person said no, nothing more is done, not even to bring servers back.
+	if s.inTurn() && s.stranded() != 0 && in.Action != Confirm {
 		tk.pc = in.Next
 		return
 	}
@@ -431,12 +491,12 @@ func (m *Machine) haltWaits() {
 	s := &m.st
 	for t := range s.tasks {
 		tk := &s.tasks[t]
-		quiet := tk.phase == waiting || tk.phase == parked || tk.phase == acting && (tk.ask != askNothing || !tk.effect.Changes())
-		if quiet {
+		if tk.droppable() {
 			tk.begun, tk.ask = false, askNothing
 			m.rest(t)
 		}
 	}
+	s.asked = false
 }
 
 // setEnding notes how the run will end; the first cause of the strongest ending stands.
@@ -446,7 +506,7 @@ func (m *Machine) setEnding(e Ending, t int, why Reason) {
 		return
 	}
 	s.ending = e
-	s.cause = cause{s.tasks[t].pc, serverOf(t), why}
+	s.cause = cause{pc: s.tasks[t].pc, try: s.tasks[t].try, server: serverOf(t), reason: why}
 	m.texts.cause = m.texts.task[t]
 }
 

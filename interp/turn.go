@@ -1,10 +1,18 @@
 package interp
 
-import "github.com/lrun/lrun/pool"
+import (
+	"strings"
+
+	"github.com/lrun/lrun/pool"
+)
 
 // survey asks how the pool is, for a task that has to know before it goes on.
 func (m *Machine) survey(t int, why ask) {
-	m.st.tasks[t].ask = why
+	tk := &m.st.tasks[t]
+	tk.ask = why
+	if why != askFailback {
+		tk.try, tk.count = 0, 0
+	}
 	m.act(t, Survey, acting, Effect{Within: defaultReading})
 }
 
@@ -20,18 +28,22 @@ func (m *Machine) answered(t int, ev *Event) {
 	}
 	r := &ev.Reading
 	if ev.Outcome != Done {
-		r.Pool = StateUnread
+		r.Pool, m.out.ev.Reading.Pool = StateUnread, StateUnread
 	}
 	m.rec(t, Record{Kind: RecSurvey, Outcome: ev.Outcome})
 	if !s.surveyed && r.Pool == FailedOver {
 		s.failover = true // found so: somebody failed it over before this run
 	}
+	m.takeOperatorsWord(t, r.Pool)
 	if bad := m.poolStateWrong(r.Pool); bad != NoReason {
 		m.badPoolState(t, why, bad)
 		return
 	}
 	s.surveyed = true
-	if done, _ := m.progressSets(); why == askStart && done&^r.Running != 0 {
+	if stopped := s.allDone() & s.took &^ s.down &^ r.Running; why == askStart && stopped != 0 {
+		if !m.out.quiet {
+			m.texts.task[t] = strings.Join(m.prog.Pool.Names(stopped), ", ")
+		}
 		m.badPoolState(t, why, ServerNotRunning)
 		return
 	}
@@ -49,7 +61,19 @@ func (m *Machine) answered(t int, ev *Event) {
 		m.act(t, Failback, acting, Effect{Within: left})
 	default:
 		tk.phase = ready
+		if s.resumed {
+			m.goOn(r)
+		}
 	}
+}
+
+// takeOperatorsWord ends a doubt about where the pool's users are: where the operator assumes done, what is seen counts.
+func (m *Machine) takeOperatorsWord(t int, p PoolState) {
+	tk := &m.st.tasks[t]
+	if tk.assume == assumeDone && (p == Active || p == FailedOver) {
+		m.st.failover = p == FailedOver
+	}
+	tk.assume = assumeNothing
 }
 
 // poolStateWrong compares where the pool's users live with what the run believes.
@@ -96,8 +120,9 @@ func (m *Machine) nextTurn(in *Instr) {
 	main := s.main()
 	if s.loop == none {
 		s.loop, s.cursor = main.pc, 0
+		s.visited |= 1 << in.Loop
 	}
-	s.turn, s.part = 0, 0
+	s.turn, s.part, s.turnOut = 0, 0, 0
 	for m.serversOfTurn(in)&^s.done[in.Loop] == 0 {
 		if int(s.cursor) >= m.turns(in) {
 			s.loop, s.cursor = none, none
@@ -107,7 +132,7 @@ func (m *Machine) nextTurn(in *Instr) {
 		s.cursor++
 	}
 	if s.stop == stopPause {
-		m.end(Paused, cause{none, Pool, PausedByOperator})
+		m.end(Paused, operatorsCause(PausedByOperator))
 		return
 	}
 	if m.windowOver() {
@@ -116,7 +141,6 @@ func (m *Machine) nextTurn(in *Instr) {
 		return
 	}
 	s.turnNo++
-	main.try, main.count = 1, 0
 	m.survey(mainTask, askTurn)
 }
 
@@ -156,28 +180,51 @@ func (m *Machine) beginTurn(r *Reading) {
 		return // back to the head
 	}
 	s.turn, s.part = due, due
-	s.skipped &^= due
-	s.leave, s.touched, s.readIn = false, false, false
-	for t := range mainTask {
-		if due.Has(t) {
-			s.tasks[t].at, s.tasks[t].phase = 0, idle
-		}
-	}
-	main.pc, main.at, main.begun = in.Body, in.Body, false
+	s.skipped, s.noUpgrade, s.noVerify = s.skipped&^due, s.noUpgrade&^due, s.noVerify&^due
+	s.readIn = false
+	m.bodyAnew(due)
 	m.rec(mainTask, Record{Kind: RecTurn, Servers: due})
 }
 
-// endTurn ends the body: what took part to its end is done.
+// bodyAnew begins the turn's body for its servers, before any of them is taken out of service.
+func (m *Machine) bodyAnew(who pool.Set) {
+	s := &m.st
+	main := s.main()
+	s.leave, s.touched, s.turnOut = false, false, 0
+	for t := range mainTask {
+		if who.Has(t) {
+			s.tasks[t].at, s.tasks[t].phase = none, idle
+		}
+	}
+	body := m.prog.Instrs[s.loop].Body
+	main.pc, main.at, main.begun = body, body, false
+}
+
+// endTurn ends the body: what took part to its end is done, unless the only `upgrade` or `verify` that it came by failed
+// and an `else` let it go on. That is left out, and still due.
 func (m *Machine) endTurn(*Instr) {
 	s := &m.st
+	loop := &m.prog.Instrs[s.loop]
+	through := s.part
 	if s.ending >= FailedRun {
-		s.done[m.prog.Instrs[s.loop].Loop] |= s.part
+		for t := range mainTask {
+			if through.Has(t) && (!s.turnOut.Has(t) || s.cause.server == Pool || m.forkAhead(s.tasks[t].at)) {
+				through &^= pool.SetOf(t)
+			}
+		}
+	}
+	lacking := through & (s.noUpgrade | s.noVerify)
+	through &^= lacking
+	s.done[loop.Loop] |= through
+	m.rec(mainTask, Record{Kind: RecTurnEnd, Servers: through})
+	if s.ending >= FailedRun {
 		m.end(s.ending, s.cause)
 		return
 	}
-	loop := &m.prog.Instrs[s.loop]
-	s.done[loop.Loop] |= s.part
-	m.rec(mainTask, Record{Kind: RecTurnEnd, Servers: s.part})
+	if lacking != 0 {
+		s.skipped |= lacking
+		m.rec(mainTask, Record{Kind: RecSkip, Reason: NotReached, Servers: lacking})
+	}
 	m.closeTurn()
 }
 
@@ -205,11 +252,8 @@ func (m *Machine) fork(in *Instr) {
 		case in.Handler != 0:
 			s.queue = s.queue.Add(t)
 		case tk.at > main.pc: // done with this one before a resume
-		case tk.at == main.pc && tk.phase != idle: // under way since before a resume
+		case tk.at == main.pc && tk.phase != idle && tk.phase != held: // it settles what was under way before a resume
 			s.active = s.active.Add(t)
-			if tk.phase == held {
-				tk.phase = ready
-			}
 		default:
 			s.queue = s.queue.Add(t)
 		}
@@ -225,7 +269,7 @@ func (m *Machine) forkScope(in *Instr) pool.Set {
 	case in.Handler != 0:
 		return s.took & s.unverified &^ s.doubtful
 	case s.bringingBack():
-		return s.part & s.down
+		return s.stranded()
 	case s.inTurn():
 		return s.part
 	}
@@ -238,21 +282,26 @@ func (m *Machine) fill() {
 	main := s.main()
 	in := &m.prog.Instrs[main.pc]
 	for t := 0; t < mainTask && s.queue != 0; t++ {
-		if !s.queue.Has(t) {
-			continue
-		}
 		if in.AtMost > 0 && s.active.Len() >= int(in.AtMost) {
 			return
 		}
+		if !s.queue.Has(t) {
+			continue
+		}
 		s.queue &^= pool.SetOf(t)
-		if in.Handler == 0 && (s.halting() || s.bringingBack() && !s.down.Has(t)) {
+		if in.Handler == 0 && (s.halting() || s.bringingBack() && !s.stranded().Has(t)) {
 			continue // it is still in service, and stays so
 		}
 		tk := &s.tasks[t]
-		tk.pc, tk.phase, tk.begun = in.Body, ready, false
-		if in.Handler == 0 {
-			tk.anchor, tk.at = in.Body, main.pc
+		switch {
+		case in.Handler != 0:
+			tk.pc = in.Body
+		case tk.at == main.pc && tk.phase == held: // it had begun before a resume
+			tk.pc = tk.anchor
+		default:
+			tk.pc, tk.anchor, tk.at = in.Body, in.Body, main.pc
 		}
+		tk.phase, tk.begun = ready, false
 		s.active = s.active.Add(t)
 	}
 	if s.active == 0 {
@@ -264,12 +313,35 @@ func (m *Machine) fill() {
 func (m *Machine) branch(t int, in *Instr) {
 	if in.Cond.needs() {
 		tk := &m.st.tasks[t]
+		if t == mainTask && m.st.handler == 0 && m.st.inTurn() && tk.pc < tk.at {
+			if to := m.wayBack(in); to != none {
+				tk.pc = to
+				return
+			}
+		}
 		tk.try, tk.count = 1, 0
 		tk.ask = askIf
 		m.act(t, Read, acting, Effect{Within: defaultReading})
 		return
 	}
 	m.take(t, in, nil)
+}
+
+// wayBack is the branch of an `if` that the turn had taken before a resume, where somebody still stands in it: asked
+// anew it might lead past them. It is none where nobody does.
+func (m *Machine) wayBack(in *Instr) int32 {
+	s := &m.st
+	for t := range s.tasks {
+		at := s.tasks[t].at
+		switch {
+		case t != mainTask && !s.part.Has(t), at < in.Next, at >= in.Join:
+		case at < in.Else:
+			return in.Next
+		default:
+			return in.Else
+		}
+	}
+	return none
 }
 
 // decide goes on from an `if` with its reading. A fact that could not be read fails the run.

@@ -29,9 +29,9 @@ func (in *Instr) Phrase() string {
 	return in.Action.String()
 }
 
-// reasonWords says why, in the words of an admin; text is what the World said.
-func (p *Program) reasonWords(r Reason, in *Instr, text string) string {
-	w := p.plainReason(r, in)
+// reasonWords says why, in the words of an admin; try is the try that it happened in, text what the World said.
+func (p *Program) reasonWords(r Reason, in *Instr, try uint16, text string) string {
+	w := p.plainReason(r, in, try)
 	switch {
 	case text == "":
 		return w
@@ -46,28 +46,21 @@ func (p *Program) reasonWords(r Reason, in *Instr, text string) string {
 	return w + " (" + text + ")"
 }
 
-func (p *Program) plainReason(r Reason, in *Instr) string {
+func (p *Program) plainReason(r Reason, in *Instr, try uint16) string {
 	switch r {
 	case BoundPassed:
 		return "not done within " + boundWords(in)
 	case TriesUsedUp:
-		return fmt.Sprintf("%d tries failed", tries(in))
+		return fmt.Sprintf("%d tries failed", try)
 	case StillBusy:
-		if tries(in) > 1 {
-			return fmt.Sprintf("the pool read Busy %d times in a row", tries(in))
+		if try > 1 {
+			return fmt.Sprintf("the pool read Busy %d times in a row", try)
 		}
 		return "the pool reads Busy"
 	case NotPaired:
 		return "pool " + p.Pool.Name + " has no paired pool to fail over to"
 	}
 	return reasonTexts[r]
-}
-
-func tries(in *Instr) int {
-	if in == nil || in.Tries < 1 {
-		return 1
-	}
-	return in.Tries
 }
 
 func boundWords(in *Instr) string {
@@ -80,7 +73,7 @@ func boundWords(in *Instr) string {
 var reasonTexts = [reasons]string{
 	ActionFailed:        "it failed",
 	PoolInsufficient:    "the pool reads InsufficientActiveFrontEnds: a front end is missing",
-	MixedReadings:       "the tries read different things, so nothing is known for sure and no `else` is taken",
+	MixedReadings:       "the tries did not all read Busy, so its `else` is not taken",
 	DomainNotReady:      "the pool is Ready, but the domain's own flag is False",
 	ReadingGarbled:      "the answer of the readiness cmdlet cannot be understood, so it does not count as Ready",
 	ReadingUnread:       "no front end could be asked",
@@ -95,13 +88,15 @@ var reasonTexts = [reasons]string{
 	AlreadyDone:         "passed: done on this server before",
 	NotFailedOver:       "passed: the pool is not failed over",
 	AtVersion:           "has the version already",
-	BackByRunbook:       "left out by the runbook",
+	BackByRunbook:       "skipped by the runbook, still due",
+	NotReached:          "not upgraded and verified (an `else` let the runbook go on), so still due",
+	DoubtBefore:         "passed: nobody knows how the pool action before it ended",
 	WindowOver:          "the window is closed",
 	StillGoing:          "it is still going although its bound has passed; nothing else touches the server until a person has looked",
 	CannotBeTold:        "nobody can tell whether it happened; a person has to look",
 	StateBetween:        "the pool is in between: somebody's failover or failback is under way or broke off",
 	StateDiffers:        "the pool's failover state is not what this run left: somebody has failed it over or back",
-	NeverBegan:          "it was begun three times and never began",
+	NeverBegan:          "it was started again three times and never began",
 	ServerNotRunning:    "a server that was done does not run any more",
 	TurnFailing:         "passed: the run is failing, this turn is only brought to its end",
 	AbortedByRunbook:    "aborted by the runbook",
@@ -147,10 +142,19 @@ func (m *Machine) reasonText() string {
 		return ""
 	}
 	if c.pc < 0 {
-		return m.prog.plainReason(c.reason, nil)
+		return m.prog.plainReason(c.reason, nil, 0)
 	}
+	if m.st.ending == Interrupted {
+		return reasonTexts[StoppedByOperator] + ", and before that: " + m.causeText()
+	}
+	return m.causeText()
+}
+
+// causeText says what step brought the run to its ending, and why.
+func (m *Machine) causeText() string {
+	c := &m.st.cause
 	in := &m.prog.Instrs[c.pc]
-	why := m.prog.reasonWords(c.reason, in, m.texts.cause)
+	why := m.prog.reasonWords(c.reason, in, c.try, m.texts.cause)
 	if in.Op != OpStep {
 		return why
 	}
