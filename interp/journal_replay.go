@@ -223,6 +223,9 @@ func (j *Journal) Replay(prog *Program, sink Sink) (*Machine, *JournalWriter, er
 	return m, w, nil
 }
 
+// Writer goes on behind the journal without following the run: for one who only puts on record that it is given up.
+func (j *Journal) Writer(sink Sink) *JournalWriter { return &JournalWriter{sink: sink, sum: j.sum} }
+
 // event reads the event that entered with a record.
 func (j *Journal) event(prog *Program, line *journalLine) (Event, error) {
 	var l struct {
