@@ -97,6 +97,7 @@ type Explorer struct {
 	cover       []bool
 	ends        map[uint64]*ending
 	broken      stateID
+	root        stateID
 	property    Property
 }
 
@@ -177,6 +178,7 @@ func (e *Explorer) first() {
 	s.table.insert(h, 0)
 	s.keep(&cand{hash: h, from: noState})
 	s.nodes = append(s.nodes, n)
+	e.root = stateID(h % shardCount)
 }
 
 func (s *shard) keep(c *cand) {

@@ -55,44 +55,29 @@ func TestTry(t *testing.T) {
 		var k, c int
 		fmt.Sscan(os.Getenv("KC"), &k, &c)
 		prog := load(t, seedText, pf)
-		e := New(prog, Options{Faults: k, Crashes: c})
 		t0 := time.Now()
-		err := e.Run(context.Background())
+		a, err := Prove(context.Background(), prog, Options{Faults: k, Crashes: c})
 		d := time.Since(t0)
-		fmt.Println(pf, "K", k, "C", c, err, "states", e.states(), "trans", e.transitions, "depth", e.depth, e.property, d, fmt.Sprintf("%.2fM/s", float64(e.transitions)/d.Seconds()/1e6))
-		for _, x := range e.ends {
-			fmt.Printf("%+v\n", *x)
+		if err != nil {
+			t.Fatal(err)
 		}
-		if e.broken != noState {
-			e.printTrace()
+		fmt.Println(pf, "K", k, "C", c, a.Property, a.States, a.Transitions, a.Depth, a.WorstCase, d, fmt.Sprintf("%.2fM/s", float64(a.Transitions)/d.Seconds()/1e6))
+		for _, x := range a.LatestStart {
+			fmt.Println(prog.Pool.Domains[x.Domain].Name, x.Behind)
 		}
-	}
-}
-
-func (e *Explorer) printTrace() {
-	var path []choice
-	for id := e.broken; e.shards[id.shard()].parent[id.place()] != noState; id = e.shards[id.shard()].parent[id.place()] {
-		path = append(path, e.shards[id.shard()].choice[id.place()])
-	}
-	m := interp.New(e.x.prog, interp.Args{})
-	d := interp.NewDescriber(e.x.prog, nil)
-	n := node{w: e.x.begin()}
-	out := m.Step(interp.Event{Kind: interp.Began})
-	e.x.start(&n.w, out.Effects)
-	n.m = m.State()
-	for i := len(path) - 1; i >= 0; i-- {
-		var ch node
-		c := path[i]
-		fmt.Printf("  %+v %v\n", c, n.w.slots[c.slot].action)
-		st := e.x.transition(m, &n, &ch, c)
-		if st.out != nil {
-			for j := range st.out.Records {
-				if l := d.Line(&st.out.Records[j]); l != "" {
-					fmt.Println(l)
+		for _, x := range a.Unreached {
+			fmt.Println("unreached", prog.Instrs[x].Line, prog.Instrs[x].Phrase())
+		}
+		if a.Trace != nil {
+			ds := interp.NewDescriber(prog, nil)
+			for _, l := range a.Trace.Lines {
+				if l.Record == nil {
+					fmt.Println("  !!", l.At, l.Befell, l.Cost)
+				} else if x := ds.Line(l.Record); x != "" {
+					fmt.Println(x)
 				}
 			}
+			fmt.Println(a.Property.Text())
 		}
-		n = ch
 	}
-	fmt.Println("broken:", n.w.broken)
 }

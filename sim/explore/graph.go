@@ -1,0 +1,113 @@
+package explore
+
+import "time"
+
+// graph is the explored states as one dense graph, for questions about all paths.
+type graph struct {
+	offset [shardCount + 1]int
+	start  []uint32 // edges of state i: start[i] to start[i+1]
+	to     []uint32
+	dt     []uint32
+	order  []uint32 // states in topological order
+}
+
+func (g *graph) dense(id stateID) uint32 { return uint32(g.offset[id.shard()] + id.place()) }
+
+// id is the state with a dense number.
+func (g *graph) id(n uint32) stateID {
+	s := 0
+	for int(n) >= g.offset[s+1] {
+		s++
+	}
+	return stateID((int(n)-g.offset[s])*shardCount + s)
+}
+
+// graph joins the edges that the shards collected, and puts the states in topological order. cyclic is a state on a
+// cycle or behind one, where there is one: then some run does not end.
+func (e *Explorer) graph() (g *graph, cyclic stateID) {
+	g = &graph{}
+	edges := 0
+	for s := range e.shards {
+		g.offset[s+1] = g.offset[s] + len(e.shards[s].parent)
+		edges += len(e.edges[s])
+	}
+	n := g.offset[shardCount]
+	g.start = make([]uint32, n+1)
+	in := make([]uint32, n)
+	for s := range e.edges {
+		for i := range e.edges[s] {
+			g.start[g.dense(e.edges[s][i].from)+1]++
+			in[g.dense(e.edges[s][i].to)]++
+		}
+	}
+	for i := range n {
+		g.start[i+1] += g.start[i]
+	}
+	g.to, g.dt = make([]uint32, edges), make([]uint32, edges)
+	at := append([]uint32(nil), g.start[:n]...)
+	for s := range e.edges {
+		for i := range e.edges[s] {
+			k := &e.edges[s][i]
+			f := g.dense(k.from)
+			g.to[at[f]], g.dt[at[f]] = g.dense(k.to), k.dt
+			at[f]++
+		}
+	}
+	g.order = make([]uint32, 0, n)
+	for i := range n {
+		if in[i] == 0 {
+			g.order = append(g.order, uint32(i))
+		}
+	}
+	for next := 0; next < len(g.order); next++ {
+		i := g.order[next]
+		for j := g.start[i]; j < g.start[i+1]; j++ {
+			if in[g.to[j]]--; in[g.to[j]] == 0 {
+				g.order = append(g.order, g.to[j])
+			}
+		}
+	}
+	if len(g.order) < n {
+		for i := range n {
+			if in[i] > 0 {
+				return g, g.id(uint32(i))
+			}
+		}
+	}
+	return g, noState
+}
+
+// longest is, for each state, the longest time from there to an end, in milliseconds.
+func (g *graph) longest() []int64 {
+	rest := make([]int64, len(g.start)-1)
+	for k := len(g.order) - 1; k >= 0; k-- {
+		i := g.order[k]
+		for j := g.start[i]; j < g.start[i+1]; j++ {
+			if d := int64(g.dt[j]) + rest[g.to[j]]; d > rest[i] {
+				rest[i] = d
+			}
+		}
+	}
+	return rest
+}
+
+// times are the worst-case figures of an exploration.
+type times struct {
+	worst  time.Duration
+	behind map[int]time.Duration // by domain: the longest time from the beginning of its turn to the end of the run
+}
+
+func (e *Explorer) times(g *graph) times {
+	rest := g.longest()
+	t := times{worst: time.Duration(rest[g.dense(e.root)]) * time.Millisecond, behind: map[int]time.Duration{}}
+	for s := range e.shards {
+		for p, h := range e.shards[s].head {
+			if h == 0 {
+				continue
+			}
+			d := time.Duration(rest[g.offset[s]+p]) * time.Millisecond
+			t.behind[int(h)-1] = max(t.behind[int(h)-1], d)
+		}
+	}
+	return t
+}
