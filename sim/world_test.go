@@ -486,3 +486,99 @@ func TestConfirmAndRun(t *testing.T) {
 	h.wants(h.end(h.do("run", 1, 0)), interp.Done, 71*minute, "")
 	h.wants(h.end(h.do("run database", 0, 0)), interp.Failed, 72*minute, "database update is due")
 }
+
+// A registrar whose routing groups are gone altogether waits for a second server that has their data.
+func TestStartWaitsForGroups(t *testing.T) {
+	h := byHand(t, newest(t, singles(8)), "")
+	h.do("stop", 1, 0) // the first group has its replicas on the first three servers
+	h.do("stop", 2, 0)
+	h.end(h.do("stop", 3, 0))
+	if h.Stats().QuorumLosses != 0 || h.Stats().UsersCut == 0 {
+		t.Fatalf("%+v", h.Stats())
+	}
+	h.wants(h.end(h.do("start", 1, 30*minute)), interp.Failed, 32*minute, "routing groups are not placed")
+	h.wants(h.end(h.do("start", 2, 30*minute)), interp.Done, 37*minute, "")
+	if !h.Server(0).Active || h.Server(2).Active {
+		t.Error("the first server has not come up with the second")
+	}
+}
+
+func TestServerFailoverKeepsQuorum(t *testing.T) {
+	h := byHand(t, newest(t, singles(3)), "")
+	h.end(h.do("stop", 1, 0))
+	h.wants(h.end(h.do("failover server", 2, time.Hour)), interp.Failed, 2*minute+5*time.Second, "would lose its quorum")
+	if !h.Server(1).Active {
+		t.Error("the server was not left alone")
+	}
+}
+
+func TestRebootPending(t *testing.T) {
+	h := byHand(t, newest(t, singles(4)), "faults:\n  - {server: fe01.contoso.com, on: upgrade, is: reboot}")
+	h.end(h.do("stop", 1, 0))
+	h.wants(h.end(h.do("upgrade", 1, time.Hour)), interp.Done, 17*minute, "")
+	if r := h.Survey(); r.Pending != pool.SetOf(0) {
+		t.Errorf("%+v", r)
+	}
+	h.wants(h.end(h.do("upgrade", 1, time.Hour)), interp.Failed, 17*minute+5*time.Second, "waits for a reboot")
+	h.end(h.do("restart", 1, time.Hour))
+	if r := h.Survey(); r.Pending != 0 || h.Server(0).Booted != 23*minute+5*time.Second {
+		t.Errorf("%+v, %+v", r, h.Server(0))
+	}
+}
+
+// What is begun on a server while its installer runs is noticed, whatever it is.
+func TestCollision(t *testing.T) {
+	h := byHand(t, newest(t, singles(4)), "")
+	h.end(h.do("stop", 1, 0))
+	upgrade := h.do("upgrade", 1, time.Hour)
+	h.do("start", 1, 0)
+	h.wants(h.end(upgrade), interp.Failed, 2*minute, "took its place")
+	if h.Stats().Collided != pool.SetOf(0) {
+		t.Errorf("%+v", h.Stats())
+	}
+}
+
+// What Get-CsWindowsService shows follows the server through its night.
+func TestServices(t *testing.T) {
+	h := byHand(t, newest(t, singles(4)), "start: {rgs_stuck: [fe01.contoso.com]}")
+	want := func(name string, status sim.Status, startType string, activity int) {
+		t.Helper()
+		for _, s := range h.Services(0) {
+			if s.Name == name {
+				if s.Status != status || s.StartType != startType || s.Activity != activity {
+					t.Errorf("at %s: %+v, want %s %s %d", h.Now(), s, status, startType, activity)
+				}
+				return
+			}
+		}
+		t.Errorf("no service %s", name)
+	}
+	want("RTCSRV", sim.Running, "Automatic", 180)
+	h.end(h.do("drain", 1, 10*minute))
+	want("RTCSRV", sim.Paused, "Automatic", 22)
+	want("RTCRGS", sim.Paused, "Automatic", 1<<30)
+	want("FabricHostSvc", sim.Running, "Automatic", 0)
+	want("REPLICA", sim.Stopped, "Automatic", 0)
+	stop := h.do("stop", 1, 0)
+	want("RTCSRV", sim.StopPending, "Automatic", 0)
+	h.end(stop)
+	want("RTCSRV", sim.Stopped, "Automatic", 0)
+	h.end(h.do("failover server", 2, time.Hour))
+	start := h.do("start", 1, 0)
+	want("RTCSRV", sim.StartPending, "Automatic", 0)
+	h.end(start)
+	want("RTCSRV", sim.Running, "Automatic", 180)
+	for _, s := range h.Services(1) {
+		if s.StartType != "Disabled" || s.Status != sim.Stopped {
+			t.Errorf("after Invoke-CsComputerFailOver: %+v", s)
+		}
+		if s.Name == "RTCXMPPTGW" || s.Name == "MASTER" {
+			t.Errorf("this server has no %s", s.Name)
+		}
+	}
+	restart := h.do("restart", 2, 0)
+	if h.Services(1) != nil {
+		t.Error("a server that reboots answers")
+	}
+	h.end(restart)
+}
