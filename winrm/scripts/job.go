@@ -137,11 +137,7 @@ func (j *JobStatus) State() JobState {
 		return JobDone
 	case j.Done:
 		return JobCannotTell
-	case j.Begun && j.BegunBoot == "":
-		return JobRunning.unless(!active) // the file is created before its text is written
-	case j.Begun && j.BegunBoot != j.Boot:
-		return JobInterrupted
-	case j.Begun && active:
+	case j.Begun && active && (j.BegunBoot == j.Boot || j.BegunBoot == ""): // the file is there before its text
 		return JobRunning
 	case j.Begun:
 		return JobInterrupted
@@ -149,13 +145,6 @@ func (j *JobStatus) State() JobState {
 		return JobRunning
 	}
 	return JobNotBegun
-}
-
-func (s JobState) unless(interrupted bool) JobState {
-	if interrupted {
-		return JobInterrupted
-	}
-	return s
 }
 
 // Result decodes what a done job left. A result that does not decode is ErrNoResult.

@@ -198,7 +198,7 @@ func (c *client) drop(cn *conn) {
 }
 
 func (c *client) dial(ctx context.Context) (*conn, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, c.cfg.DialTimeout, errors.New("no connection in time"))
+	ctx, cancel := context.WithTimeoutCause(ctx, c.cfg.DialTimeout, errNoConnection)
 	defer cancel()
 	nc, err := c.cfg.Dial(ctx, "tcp", c.cfg.address())
 	if err != nil {

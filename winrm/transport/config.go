@@ -51,10 +51,10 @@ func (c Config) withDefaults() Config {
 			*n = v
 		}
 	}
-	num(&c.Port, 5985)
-	if c.TLS && c.Port == 5985 {
-		c.Port = 5986
+	if c.TLS {
+		num(&c.Port, 5986)
 	}
+	num(&c.Port, 5985)
 	if c.ServerName == "" {
 		c.ServerName = c.Host
 	}

@@ -17,15 +17,16 @@ import (
 const maxHead = 64 << 10
 
 var (
-	errTooLarge  = errors.New("the answer is larger than is accepted")
-	errUnasked   = errors.New("the server sent something that was not asked for")
-	errNoAnswer  = errors.New("the server closed the connection without an answer")
-	errStalled   = errors.New("the server did not answer in time")
-	longAgo      = time.Unix(1, 0)
-	maxAuthBlob  = 48 << 10 // bytes of a token in WWW-Authenticate
-	soapType     = "application/soap+xml;charset=UTF-8"
-	userAgent    = "lrun"
-	authenticate = "Www-Authenticate"
+	errTooLarge     = errors.New("the answer is larger than is accepted")
+	errUnasked      = errors.New("the server sent something that was not asked for")
+	errNoAnswer     = errors.New("the server closed the connection without an answer")
+	errStalled      = errors.New("the server did not answer in time")
+	errNoConnection = errors.New("no connection in time")
+	longAgo         = time.Unix(1, 0)
+	maxAuthBlob     = 48 << 10 // bytes of a token in WWW-Authenticate
+	soapType        = "application/soap+xml;charset=UTF-8"
+	userAgent       = "lrun"
+	authenticate    = "Www-Authenticate"
 )
 
 // conn is one HTTP/1.1 connection. net/http's client is not used, for three reasons: a security context belongs to

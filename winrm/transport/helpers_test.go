@@ -30,6 +30,21 @@ type world struct {
 	logons   []wsman.Logon
 	messages []wsman.MessageInfo
 	faults   func(wsman.MessageInfo) wsman.Fault
+	handler  wsman.HandlerFunc
+}
+
+// handle replaces shellHandler.
+func (w *world) handle(h wsman.HandlerFunc) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.handler = h
+}
+
+func (w *world) run(ctx context.Context, c *wsman.Command) int {
+	w.mu.Lock()
+	h := w.handler
+	w.mu.Unlock()
+	return h(ctx, c)
 }
 
 func (w *world) fault(f func(wsman.MessageInfo) wsman.Fault) {
@@ -67,7 +82,7 @@ func (w *world) refusals() int {
 // serve starts a server that runs the commands of shellHandler.
 func serve(t *testing.T, o wsman.Options) *world {
 	t.Helper()
-	w := &world{}
+	w := &world{handler: shellHandler}
 	if o.Auth == nil {
 		o.Auth = []wsman.Auth{wsman.Basic(accounts)}
 	}
@@ -91,7 +106,7 @@ func serve(t *testing.T, o wsman.Options) *world {
 	}
 	s := wsman.NewServer(o)
 	t.Cleanup(func() { s.Close() })
-	h, err := s.Listen("127.0.0.1:0", "fe01.contoso.com", wsman.HandlerFunc(shellHandler))
+	h, err := s.Listen("127.0.0.1:0", "fe01.contoso.com", wsman.HandlerFunc(w.run))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,10 +26,17 @@ function Find-LrunProperty($object, $names) {
     return $null
 }
 
-# An enum or a number as the text that a person would read; '' for nothing.
+# An enum or a number as the text that a person would read, a list with commas; '' for nothing.
 function ConvertTo-LrunText($value) {
     if ($null -eq $value) {
         return ''
+    }
+    if ($value -is [System.Collections.IEnumerable] -and $value -isnot [string]) {
+        $parts = @()
+        foreach ($part in $value) {
+            $parts += ConvertTo-LrunText $part
+        }
+        return $parts -join ','
     }
     return [string]$value.ToString()
 }
