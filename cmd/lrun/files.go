@@ -79,7 +79,7 @@ func (e *env) read(name, kind string, limit int64) ([]byte, error) {
 	defer func() { _ = f.Close() }()
 	info, err := f.Stat()
 	if err == nil && info.IsDir() {
-		return nil, usagef("", "%s is a folder, want a %s file", name, kind)
+		return nil, usagef("", "cannot read %s: it is a folder, want a %s file", name, kind)
 	}
 	data, err := io.ReadAll(io.LimitReader(f, limit))
 	if err != nil {
@@ -133,7 +133,8 @@ func (e *env) runbook(name string) (*lang.Program, lang.Diagnostics, error) {
 		src, err := e.read(path, "runbook", maxRunbook)
 		var usage *usageError
 		if errors.As(err, &usage) {
-			return nil, errors.New(usage.msg[strings.LastIndex(usage.msg, ": ")+1:])
+			_, why, _ := strings.Cut(usage.msg, path+": ") // the finding names the file itself
+			return nil, errors.New(why)
 		}
 		return src, err
 	})

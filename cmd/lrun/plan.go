@@ -174,11 +174,9 @@ func (w *planWatch) take(prog *interp.Program, r *interp.Record) {
 	switch r.Kind {
 	case interp.RecTurn:
 		t := planTurn{servers: r.Servers}
-		switch {
-		case r.Server >= 0:
-			t.name = prog.Pool.Servers[r.Server].Name
-		case r.Domain >= 0:
-			t.name = prog.Pool.Domains[r.Domain].Name
+		t.name = prog.Pool.Domains[r.Domain].Name
+		if overServers(prog, r.PC) {
+			t.name = strings.Join(prog.Pool.Names(r.Servers), " ")
 		}
 		w.turns = append(w.turns, t)
 	case interp.RecTurnEnd:
@@ -190,6 +188,13 @@ func (w *planWatch) take(prog *interp.Program, r *interp.Record) {
 		last := &w.turns[len(w.turns)-1]
 		last.steps = append(last.steps, planStep{key: k, action: r.Action, low: r.At, high: r.At})
 	}
+}
+
+// overServers reports whether the turns whose body begins at pc are servers.
+func overServers(prog *interp.Program, pc int32) bool {
+	return slices.ContainsFunc(prog.Instrs, func(in interp.Instr) bool {
+		return in.Op == interp.OpTurns && in.OverServers && in.Body == pc
+	})
 }
 
 // boundOf is how long a step may take, tries and waits included; ok is false where nothing bounds it.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/lrun/lrun/interp"
 	"github.com/lrun/lrun/lang"
+	"github.com/lrun/lrun/sim"
 )
 
 func itoa(n int) string { return strconv.Itoa(n) }
@@ -65,7 +66,7 @@ func (p *plan) text() string {
 	}
 	width := p.columns()
 	wide := len(p.begin.words(p.high.Result.Elapsed))
-	fmt.Fprintf(&b, "\n%-*s  %-*s  %-8s\n", wide, "earliest", wide, "latest", "at most")
+	fmt.Fprintf(&b, "\n%-*s  %-*s  at most\n", wide, "earliest", wide, "latest")
 	used := map[string]bool{}
 	for i := range p.turns {
 		t := &p.turns[i]
@@ -172,8 +173,9 @@ func (p *plan) ends() string {
 	} else {
 		fmt.Fprintf(&b, "; after %s if every step takes all its time and every else is taken.\n", took(p.bound))
 	}
-	if p.high.Result.Ending != interp.Completed {
-		fmt.Fprintf(&b, "With every duration at its longest it ends %s: %s.\n", p.high.Result.Ending, p.high.Result.Reason)
+	if stuck := p.stuck(); stuck != nil {
+		fmt.Fprintf(&b, "It does not come to its end even if nothing goes wrong: %s.\n", stuck.Reason)
+		return b.String()
 	}
 	end, ok := windowEnd(p.prog, p.begin)
 	if !ok {
@@ -196,6 +198,16 @@ func (p *plan) ends() string {
 			"If every step takes all its time, no turn begins from %s on.\n", took(end), p.begin.words(last), p.turns[p.late].name)
 	}
 	return b.String()
+}
+
+// stuck is how one of the two nights ended that did not come to its end for another reason than the window.
+func (p *plan) stuck() *interp.Result {
+	for _, n := range []*sim.Night{&p.low, &p.high} {
+		if n.Result.Ending != interp.Completed && n.Result.Ending != interp.WindowClosed {
+			return &n.Result
+		}
+	}
+	return nil
 }
 
 func (p *plan) windowWords() string {
