@@ -45,7 +45,7 @@ func (t *tokens) matchBlocks() *blocks {
 			}
 			segment, elses, parens, inLine = i+1, 0, 0, false
 		case tok.Type == tokSemi:
-			segment = i + 1
+			segment, elses, parens = i+1, 0, 0
 		case tok.Type == tokLParen:
 			parens++
 		case tok.Type == tokRParen:
@@ -183,6 +183,9 @@ func (t *tokens) suspect(from int) int {
 
 // strayEnd reports an `end` too many. The words behind it stay.
 func (t *tokens) strayEnd(b *blocks, i int) {
+	if len(t.diags) >= maxSyntaxErrors || t.bad[t.toks[i].Pos.Line] {
+		return
+	}
 	hint := "delete it, or look for a `:` that is missing at the end of a line above"
 	line := t.toks[i].Pos.Line
 	for j := i - 1; j > 0 && len(b.lineBodies) > 0; j-- {

@@ -1,7 +1,6 @@
 package lang
 
 import (
-	"slices"
 	"strings"
 	"time"
 )
@@ -287,17 +286,14 @@ func (c *checker) declarations() {
 
 // unused warns of declarations of the main file that nobody asks for; an included file may offer more than is taken.
 func (c *checker) unused() {
-	called, named := map[string]bool{}, map[string]bool{}
-	var scripts []string
+	called, named, inScript := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, f := range c.p.Files {
 		Inspect(f, func(n Node) bool {
 			switch n := n.(type) {
 			case *Call:
 				called[n.Name.Text] = true
 			case *Run:
-				if s := strings.ToLower(n.Script.Text); strings.Contains(s, "$lrun") {
-					scripts = append(scripts, s)
-				}
+				scriptWords(n.Script.Text, inScript)
 				return false
 			case *String:
 				for _, part := range n.Parts {
@@ -315,10 +311,25 @@ func (c *checker) unused() {
 			}
 		case *Param:
 			name := it.Name.Text
-			inScript := func(s string) bool { return strings.Contains(s, strings.ToLower(name)) }
-			if !named[name] && !builtin[name] && !slices.ContainsFunc(scripts, inScript) {
+			if !named[name] && !builtin[name] && !inScript[strings.ToLower(name)] {
 				c.say(codeUnused, it.Name, "insert it as {"+name+"}, or delete it", "the parameter %s is never used", quote(name))
 			}
+		}
+	}
+}
+
+// scriptWords notes the words of a script that asks for parameters, in small letters since PowerShell does not care. A
+// word with hyphens counts whole and in pieces: $lrun.a-b may be one name or a subtraction.
+func scriptWords(script string, words map[string]bool) {
+	script = strings.ToLower(script)
+	if !strings.Contains(script, "$lrun") {
+		return
+	}
+	inWord := func(r rune) bool { return r < 0x80 && (isLetter(byte(r)) || isDigit(byte(r)) || r == '-') }
+	for w := range strings.FieldsFuncSeq(script, func(r rune) bool { return !inWord(r) }) {
+		words[w] = true
+		for piece := range strings.SplitSeq(w, "-") {
+			words[piece] = true
 		}
 	}
 }

@@ -82,8 +82,8 @@ func (ds Diagnostics) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// maxFindings bounds what one pass says; nobody reads the thousandth finding.
-const maxFindings = 1000
+// maxFindings bounds what one pass says; nobody reads the two hundredth finding.
+const maxFindings = 200
 
 // add notes a finding over the span from pos to end.
 func (ds *Diagnostics) add(c code, pos, end Pos, hint, format string, args ...any) {

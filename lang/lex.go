@@ -121,6 +121,7 @@ type scanner struct {
 	col       int // column of colOff, counted in characters
 	colOff    int
 	lineEmpty bool // no token on this line yet
+	lineStop  int  // where this line ends; 0 = not looked for yet
 }
 
 // scan cuts a text, checked by checkText, into tokens.
@@ -151,7 +152,7 @@ func (s *scanner) pos(off int) Pos {
 
 func (s *scanner) newLine() {
 	s.line++
-	s.col, s.colOff, s.lineEmpty = 1, s.off, true
+	s.col, s.colOff, s.lineEmpty, s.lineStop = 1, s.off, true, 0
 }
 
 // emit appends the token that begins at pos and ends at end.
@@ -230,12 +231,15 @@ func (s *scanner) next() {
 func isDigit(c byte) bool  { return '0' <= c && c <= '9' }
 func isLetter(c byte) bool { return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '_' }
 
-// restOfLine is the offset of the line's end.
+// restOfLine is the offset of the line's end, looked for once a line.
 func (s *scanner) restOfLine() int {
-	if i := bytes.IndexAny(s.src[s.off:], "\r\n"); i >= 0 {
-		return s.off + i
+	if s.lineStop == 0 {
+		s.lineStop = len(s.src)
+		if i := bytes.IndexAny(s.src[s.off:], "\r\n"); i >= 0 {
+			s.lineStop = s.off + i
+		}
 	}
-	return len(s.src)
+	return s.lineStop
 }
 
 func (s *scanner) comment() {

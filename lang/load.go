@@ -32,7 +32,7 @@ type Program struct {
 // but it may only be run where the findings hold no error; [Check] is to be asked as well.
 func Load(filename string, src []byte, include func(path string) ([]byte, error)) (*Program, Diagnostics) {
 	l := &loader{
-		main: filename, include: include, seen: map[string]bool{},
+		main: filename, include: include, seen: map[string]bool{}, params: map[string]*Param{},
 		p: &Program{Defines: map[string]*Define{}, Sources: map[string][]byte{}, handlers: map[string]*Handler{}},
 	}
 	l.p.Main = l.file(filename, src, true)
@@ -58,7 +58,9 @@ type loader struct {
 	seen    map[string]bool // files read
 	stack   []string        // files being read, to tell a loop
 	// named holds what follows the word `define` in the tokens, even where its line could not be parsed.
-	named map[string]bool
+	named    map[string]bool
+	params   map[string]*Param
+	unknowns int // names that nobody has declared
 }
 
 func (l *loader) file(name string, src []byte, isMain bool) *File {
@@ -96,12 +98,11 @@ func (l *loader) item(it Item, isMain bool) {
 	p := l.p
 	switch it := it.(type) {
 	case *Param:
-		for _, other := range p.Params {
-			if other.Name.Text == it.Name.Text {
-				l.twice(it.Name, "the parameter "+quote(it.Name.Text), other.Name.Pos)
-				return
-			}
+		if other := l.params[it.Name.Text]; other != nil {
+			l.twice(it.Name, "the parameter "+quote(it.Name.Text), other.Name.Pos)
+			return
 		}
+		l.params[it.Name.Text] = it
 		p.Params = append(p.Params, it)
 		if builtin[it.Name.Text] {
 			l.ds.add(codeReserved, it.Name.Pos, it.Name.EndPos, "choose another name", "{%s} is built in, a parameter cannot bear its name", it.Name.Text)
@@ -270,6 +271,9 @@ func (l *loader) resolve() {
 	}
 }
 
+// maxUnknowns bounds for how many unknown names a near one is looked for.
+const maxUnknowns = 100
+
 // call refuses a word that is neither an action nor a define.
 func (l *loader) call(c *Call) {
 	name := c.Name.Text
@@ -277,6 +281,9 @@ func (l *loader) call(c *Call) {
 		return
 	}
 	l.p.broken = true
+	if l.unknowns++; l.unknowns > maxUnknowns {
+		return
+	}
 	l.ds.add(codeUnknownAction, c.Name.Pos, c.Name.EndPos, guess(name, l.actionNames()), "unknown action %s", quote(name))
 }
 

@@ -52,11 +52,13 @@ func (l *loader) script(s *String, known []string) {
 	if s == nil {
 		return
 	}
-	unknown := 0
 	for _, m := range scriptName.FindAllStringSubmatchIndex(s.Raw, -1) {
 		name := s.Raw[m[2]:m[3]]
 		if m[5] > m[4] || strings.EqualFold(name, "psobject") { // a method or a property of the object itself
 			continue
+		}
+		if l.unknowns > maxUnknowns {
+			return
 		}
 		found := false
 		for _, k := range known {
@@ -65,9 +67,6 @@ func (l *loader) script(s *String, known []string) {
 			found = found || strings.EqualFold(name, head)
 		}
 		if !found {
-			if unknown++; unknown > maxSyntaxErrors {
-				return
-			}
 			at := s.Pos
 			at.Offset += m[0]
 			at.Column += len([]rune(s.Raw[:m[0]]))
@@ -80,6 +79,9 @@ func (l *loader) script(s *String, known []string) {
 }
 
 func (l *loader) unknownName(name string, at, end Pos, known []string, otherwise string) {
+	if l.unknowns++; l.unknowns > maxUnknowns {
+		return
+	}
 	hint := guess(name, known)
 	if hint == "" {
 		hint = otherwise
