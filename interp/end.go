@@ -138,7 +138,7 @@ func (m *Machine) signal(k EventKind) {
 			s.stop = stopPause
 		}
 		main := s.main()
-		if s.handler == 0 && (!s.inTurn() || !s.touched) && main.droppable() {
+		if s.handler == 0 && (!s.inTurn() || !s.touched) && main.ask != askStart && main.droppable() {
 			main.begun, main.ask, main.phase = false, askNothing, ready
 		}
 	}

@@ -6,6 +6,10 @@ import "github.com/lrun/lrun/pool"
 // the ids of a try's effects are counted in 16 bits.
 const maxEffects = 60_000
 
+// settleFrom is where a resume counts the effects from by which it settles a try: the same step may begin afresh later in
+// the same session, and no two effects of a run may have one id.
+const settleFrom = 30_000
+
 // leftOver reports whether a task's effect is one that a handler had begun when lrun was killed, or could not tell the
 // end of: it is settled at the resume, and the task then goes back to its place in the runbook.
 func (m *Machine) leftOver(in *Instr) bool { return in.Handler != 0 && m.st.handler == 0 }

@@ -109,6 +109,7 @@ func (m *Machine) Step(ev Event) *Output {
 	if ev.At > m.st.now {
 		m.st.now = ev.At
 	}
+	m.sane(&ev)
 	m.out.input, m.out.ev = false, ev
 	switch ev.Kind {
 	case Began:
@@ -118,9 +119,6 @@ func (m *Machine) Step(ev Event) *Output {
 	case Progress:
 		m.progress(&ev)
 	case Fact:
-		if int(ev.Server) >= len(m.prog.Pool.Servers) || ev.Server < Pool {
-			ev.Server, m.out.ev.Server = Pool, Pool
-		}
 		m.emit(Record{Kind: RecFact, Server: ev.Server, Domain: none, PC: none})
 	case Pause, Interrupt:
 		m.signal(ev.Kind)
@@ -132,6 +130,31 @@ func (m *Machine) Step(ev Event) *Output {
 		m.emit(Record{Kind: RecTimer, Server: Pool, Domain: none, PC: none})
 	}
 	return &m.out
+}
+
+// sane bends an event that no World of good faith sends into one that can be told and reasoned about: what cannot be
+// understood is never good news.
+func (m *Machine) sane(ev *Event) {
+	p := m.prog.Pool
+	r := &ev.Reading
+	all := p.All()
+	r.Running, r.Pending, r.AtVersion = r.Running&all, r.Pending&all, r.AtVersion&all
+	r.Domains &= pool.FirstN(len(p.Domains))
+	if r.State > Garbled {
+		r.State = Garbled
+	}
+	if r.Pool > FailingBack {
+		r.Pool = StateUnread
+	}
+	if ev.Outcome > CannotTell {
+		ev.Outcome = Unknown
+	}
+	if ev.Fact >= factCount {
+		ev.Fact = ModelNote
+	}
+	if ev.Server < Pool || int(ev.Server) >= len(p.Servers) {
+		ev.Server = Pool
+	}
 }
 
 // stale reports whether the event says nothing that the machine could still use.

@@ -122,7 +122,7 @@ func (m *Machine) resumeMain(ev *Event) {
 func (m *Machine) lookAgain(t int) {
 	tk := &m.st.tasks[t]
 	tk.doubt, tk.begun, tk.ask = false, true, askNothing
-	tk.starts, tk.count = 0, 0
+	tk.starts, tk.count = 0, settleFrom
 	m.lookAt(t)
 }
 
