@@ -54,6 +54,8 @@ func TestRubbish(t *testing.T) {
 		{"latin", 200, "application/soap+xml", `<?xml version="1.0" encoding="ISO-8859-1"?>` + envelope(""), new(*ProtocolError)},
 		{"fault without a code", 500, "application/soap+xml", envelope("<s:Fault/>"), new(*Fault)},
 		{"500 without a fault", 500, "application/soap+xml", envelope(""), new(*StatusError)},
+		{"another's answer", 200, "application/soap+xml", `<s:Envelope xmlns:s="` + nsSOAP + `" xmlns:a="` + nsAddr + `" xmlns:rsp="` + nsShell +
+			`"><s:Header><a:RelatesTo>uuid:other</a:RelatesTo></s:Header><s:Body><rsp:ShellId>S</rsp:ShellId></s:Body></s:Envelope>`, new(*ProtocolError)},
 		{"bad base64", 200, "application/soap+xml", envelope(`<rsp:Stream Name="stdout">!!</rsp:Stream>`), new(*ProtocolError)},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -119,6 +121,12 @@ func TestBrokenHTTP(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			_, err := raw(t, answer).Run(t.Context(), "echo", nil)
 			wantState(t, err, NotBegun)
+			if errors.Is(err, errStalled) {
+				t.Errorf("it was waited out: %v", err)
+			}
+			if name == "endless header" && !errors.Is(err, errTooLarge) {
+				t.Errorf("error is %v", err)
+			}
 		})
 	}
 }
