@@ -89,8 +89,12 @@ func (e explainer) special() bool {
 		e.strayElse()
 	case isWord(e.got, "end") && e.at > e.from:
 		e.say(codeSyntax, "put it on a line of its own", "`end` in the middle of a statement")
-	case e.got.Type == tokColon && e.at+1 < len(e.toks) && isWord(e.prev, "else"):
-		e.say(codeSyntax, "write the step behind `else` without `:`, or put the block on lines of its own", "an `else:` opens a block; its steps do not stand on the same line")
+	case e.at == e.from && e.at > 1 && e.toks[e.at-1].Type == tokColon && isWord(e.toks[e.at-2], "else"):
+		hint := "put them on lines of their own, closed by `end`"
+		if lineStart(e.toks, e.at) != e.at-2 {
+			hint = "write the step behind `else` without `:`, or put the steps on lines of their own, closed by `end`"
+		}
+		e.say(codeSyntax, hint, "`else:` opens a block; its steps do not stand on the same line")
 	case e.got.Type == tokColon && !slices.Contains([]string{"for", "if", "define", "on", "else"}, first.Value):
 		e.say(codeSyntax, "", "`:` opens no block behind %s", e.stepName())
 	default:
@@ -207,6 +211,8 @@ func (e explainer) inside() {
 		ok = false
 	}
 	switch {
+	case isWord(e.first(), "else") && e.at == e.from+1 && e.got.Type != tokEOL:
+		e.say(codeSyntax, "put them on lines of their own, closed by `end`", "expected `:` or `if` behind `else`, found %s: its steps do not stand on the same line", e.found())
 	case isWord(e.first(), "param") && e.at == e.from+2:
 		e.say(codeSyntax, `write param NAME, or param NAME = "default"`, "expected `=` or the end of the line behind the parameter's name, found %s", e.found())
 	case e.isCondition() && slices.Contains([]string{"if", "not", "and", "or", "("}, prev):
