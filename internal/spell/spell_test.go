@@ -1,6 +1,10 @@
 package spell
 
-import "testing"
+import (
+	"testing"
+
+	_ "github.com/lrun/lrun/internal/golden" // knows -update, so that `go test ./... -update` passes here
+)
 
 func TestNearest(t *testing.T) {
 	actions := []string{"verify", "restart", "start", "stop", "skip", "wait", "failback", "failover", "run"}
