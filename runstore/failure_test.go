@@ -191,7 +191,10 @@ func oneFails(t *testing.T, prog *interp.Program, at int, sticky bool) {
 	watch := &some{World: world, left: 1 << 30}
 	_, err = interp.DriveJournaled(t.Context(), r.Machine, watch, r.Journal, interp.Event{Kind: interp.Began})
 	if err == nil {
-		_ = r.Close() // it is the close that failed
+		_ = r.Close()
+		if op := disk.done[at-1]; op != "close" {
+			t.Errorf("a %s failed and nobody was told", op)
+		}
 		wantState(t, well, r.ID, completed)
 		return
 	}
