@@ -582,3 +582,56 @@ func TestServices(t *testing.T) {
 	}
 	h.end(restart)
 }
+
+// After a failover the users who were cut off are served by the backup pool, and the CMS stays where it was moved to.
+func TestFailoverServesTheUsers(t *testing.T) {
+	h := byHand(t, newest(t, singles(6)), "start: {cms: here}")
+	h.do("stop", 1, 0)
+	h.end(h.do("stop", 2, 0))
+	cut := h.Stats().UsersCut
+	h.wants(h.end(h.do("failover", 0, time.Hour)), interp.Done, 25*minute, "")
+	h.end(h.do("sleep", 0, 0))
+	if s := h.Stats(); cut == 0 || s.UsersCut != cut || s.CutFor != (25*minute).Milliseconds() || s.Failovers != 1 {
+		t.Errorf("%d users were cut off; %+v", cut, s)
+	}
+	for _, s := range h.Services(2) {
+		if s.Name == "MASTER" {
+			t.Error("the pool still has the master replicator")
+		}
+	}
+	h.do("start", 1, 0)
+	h.end(h.do("start", 2, 0))
+	h.wants(h.end(h.do("failback", 0, time.Hour)), interp.Done, 61*minute, "")
+	h.wants(h.end(h.do("failover", 0, time.Hour)), interp.Done, 81*minute, "")
+}
+
+// Those who have lost their service already are not cut off again when the pool loses its quorum.
+func TestUsersAreCutOffOnce(t *testing.T) {
+	h := byHand(t, newest(t, singles(6)), "")
+	var told int32
+	for s := 1; s <= 4; s++ {
+		h.do("stop", s, 0)
+	}
+	for {
+		ev := h.next()
+		if ev.Kind == interp.Fact && (ev.Fact == interp.ServiceLost || ev.Fact == interp.QuorumLost) {
+			told += ev.Count
+		}
+		if ev.Fact == interp.QuorumLost {
+			break
+		}
+	}
+	if told != 12000 || h.Stats().UsersCut != 12000 || h.Stats().ServiceLosses == 0 {
+		t.Errorf("%d users were told of, %+v", told, h.Stats())
+	}
+}
+
+func TestLookAtAFailure(t *testing.T) {
+	h := byHand(t, newest(t, singles(4)), "faults:\n  - {server: fe01.contoso.com, on: upgrade, is: fail}")
+	h.end(h.do("stop", 1, 0))
+	id := h.do("upgrade", 1, time.Hour)
+	h.Away(time.Hour)
+	if got := h.look(id, interp.Upgrade); got != interp.Failed {
+		t.Errorf("the installer is %s", got)
+	}
+}
