@@ -2,6 +2,7 @@ package interp_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
@@ -259,7 +260,15 @@ func (a *adversary) resume() {
 	case 2:
 		ev.Assume = interp.Assume{Redo: a.prog.Pool.All(), PoolRedo: true}
 	}
-	a.assume = ev.Assume
+	a.assume = interp.Assume{} // of what the operator says only that counts which is in doubt
+	for at := range a.going {
+		if at == interp.Pool {
+			a.assume.PoolDone, a.assume.PoolRedo = ev.Assume.PoolDone, ev.Assume.PoolRedo
+			continue
+		}
+		a.assume.Done |= ev.Assume.Done & pool.SetOf(int(at))
+		a.assume.Redo |= ev.Assume.Redo & pool.SetOf(int(at))
+	}
 	if res, over := a.m.Result(); over && res.Ending == interp.Completed {
 		a.assume = interp.Assume{}
 	}
@@ -495,4 +504,27 @@ func (a *adversary) fatal(what string) {
 		a.t.Logf("out: %+v", e)
 	}
 	a.t.Fatal(what)
+}
+
+// TestAdversary plays nights of fixed seeds, from a few faults to nothing but faults.
+func TestAdversary(t *testing.T) {
+	progs := compileFuzz(t)
+	nights := 4000
+	if testing.Short() {
+		nights = 400
+	}
+	for seed := range nights {
+		r := rand.New(rand.NewPCG(uint64(seed), 1))
+		data := make([]byte, r.IntN(600))
+		mild := r.IntN(4) * 80
+		for i := range data {
+			data[i] = byte(r.IntN(256))
+			if r.IntN(256) < mild {
+				data[i] |= 128 // the choices of which all goes well
+			}
+		}
+		a := newAdversary(t, progs[seed%len(progs)], data)
+		a.play()
+		a.replay()
+	}
 }

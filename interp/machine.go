@@ -407,7 +407,7 @@ func (m *Machine) mustEnd(in *Instr) bool {
 		return false
 	case s.ending == AbortedRun || s.ending == WindowClosed:
 		m.end(s.ending, s.cause)
-	case s.ending >= FailedRun && (!s.inTurn() || s.stranded() == 0 && (s.part&s.turnOut == 0 || m.forkAhead(s.main().pc))):
+	case s.ending >= FailedRun && (!s.inTurn() || s.resumed || s.stranded() == 0 && (s.part&s.turnOut == 0 || m.forkAhead(s.main().pc))):
 		m.end(s.ending, s.cause)
 	case s.stop == stopPause && (!s.inTurn() || !s.touched) && in.begins():
 		m.end(Paused, operatorsCause(PausedByOperator))

@@ -75,7 +75,7 @@ func (m *Machine) passOver(t int, in *Instr) Reason {
 		return AlreadyDone
 	case in.Action == Failover && s.failover:
 		return AlreadyFailedOver
-	case in.Handler != 0 && t == mainTask && in.Action.Changes() && s.left.doubt:
+	case in.Handler != 0 && t == mainTask && in.Action.Changes() && (s.left.doubt || s.saved.doubt):
 		return DoubtBefore
 	}
 	return NoReason
@@ -499,15 +499,16 @@ func (m *Machine) haltWaits() {
 	s.asked = false
 }
 
-// setEnding notes how the run will end; the first cause of the strongest ending stands.
-func (m *Machine) setEnding(e Ending, t int, why Reason) {
+// setEnding notes how the run will end; the first cause of the strongest ending stands. It reports whether this is it.
+func (m *Machine) setEnding(e Ending, t int, why Reason) bool {
 	s := &m.st
 	if e <= s.ending {
-		return
+		return false
 	}
 	s.ending = e
 	s.cause = cause{pc: s.tasks[t].pc, try: s.tasks[t].try, server: serverOf(t), reason: why}
 	m.texts.cause = m.texts.task[t]
+	return true
 }
 
 // rec writes a record about a task's step.

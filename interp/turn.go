@@ -10,7 +10,7 @@ import (
 func (m *Machine) survey(t int, why ask) {
 	tk := &m.st.tasks[t]
 	tk.ask = why
-	if why != askFailback {
+	if why != askFailback && tk.try != 0 {
 		tk.try, tk.count = 0, 0
 	}
 	m.act(t, Survey, acting, Effect{Within: defaultReading})
@@ -101,7 +101,9 @@ func (m *Machine) badPoolState(t int, why ask, bad Reason) {
 	if why == askFailback {
 		m.rec(t, Record{Kind: RecEnd, Action: Failback, Outcome: Failed, Reason: bad})
 	}
-	m.setEnding(e, t, bad)
+	if m.setEnding(e, t, bad) && why != askFailback {
+		s.cause.pc = none // no step asked
+	}
 	if s.handler != 0 {
 		tk.pc = m.prog.Instrs[tk.pc].Next
 		return

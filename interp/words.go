@@ -142,7 +142,7 @@ func (m *Machine) reasonText() string {
 		return ""
 	}
 	if c.pc < 0 {
-		return m.prog.plainReason(c.reason, nil, 0)
+		return m.prog.reasonWords(c.reason, nil, 0, m.texts.cause)
 	}
 	if m.st.ending == Interrupted {
 		return reasonTexts[StoppedByOperator] + ", and before that: " + m.causeText()
