@@ -2,6 +2,7 @@ package wsman
 
 import (
 	"encoding/base64"
+	"net/http"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -256,13 +257,20 @@ func (x *exchange) receive(sh *shell) {
 // deliver sends output and takes it back unless the whole answer went out. A fault that hits the answer ends in a
 // panic, thus the defer.
 func (x *exchange) deliver(c *command, d *delivery) {
-	sent := false
-	defer func() {
-		if !sent {
-			c.giveBack(d)
-		}
-	}()
-	sent = x.answer(answerReceive(x.req, c.id, d)) == nil
+	defer c.giveBack(d)
+	body := answerReceive(x.req, c.id, d)
+	x.told(nil)
+	if x.fault.Kind != FaultNone {
+		x.strike(body)
+		return
+	}
+	if !c.writing(d) {
+		// A newer Receive has it: this client gave up waiting.
+		x.b.abort(x.sess)
+	}
+	if x.write(http.StatusOK, body) == nil {
+		c.written(d)
+	}
 }
 
 func (x *exchange) signal(sh *shell) {

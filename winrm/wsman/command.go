@@ -82,15 +82,25 @@ type segment struct {
 	data   []byte
 }
 
-// delivery is the content of one Receive answer.
+// delivery is the content of one Receive answer. It belongs to its exchange while it is c.sent; one that another
+// exchange has taken back must not go out any more.
 type delivery struct {
 	messageID string
 	at        answerID
+	state     deliveryState
 	segments  []segment
 	done      bool
 	exit      int
 	ends      []string // streams closed with it
 }
+
+type deliveryState int
+
+const (
+	deliveryPending deliveryState = iota // not a byte has gone out
+	deliveryWriting                      // it is going out
+	deliveryWritten                      // all of it went out; whether the client has read it is not known
+)
 
 func newCommand(ctx context.Context, id string, limits Limits, lost func(answerID) bool) *command {
 	c := &command{id: id, changed: make(chan struct{}), maxOut: limits.MaxOutput, maxIn: limits.MaxInput, lost: lost}
@@ -245,21 +255,31 @@ func (c *command) send(wait context.Context, p []byte, end bool) *SOAPFault {
 // same again, and so does any Receive if the connection of the last answer broke before the client can have read it.
 func (c *command) receive(wait context.Context, messageID string, at answerID, want map[string]bool, room int) (*delivery, *SOAPFault) {
 	c.mu.Lock()
-	if s := c.sent; s != nil {
-		if s.messageID == messageID {
-			s.at = at
-			c.mu.Unlock()
-			return s, nil
-		}
-		if c.lost(s.at) {
-			c.putBack(s)
-		}
-		c.sent = nil
-		c.notify()
-	}
 	c.receiver++
 	me := c.receiver
 	c.notify()
+	for c.sent != nil {
+		s := c.sent
+		if s.messageID == messageID {
+			again := *s
+			again.at, again.state = at, deliveryPending
+			c.sent = &again
+			c.mu.Unlock()
+			return &again, nil
+		}
+		if s.state == deliveryWriting && !c.lost(s.at) {
+			// Whether the client can have it is known in a moment.
+			if !c.waitChange(wait) {
+				c.mu.Unlock()
+				return nil, nil
+			}
+			continue
+		}
+		if s.state != deliveryWritten || c.lost(s.at) {
+			c.putBack(s)
+		}
+		c.sent = nil
+	}
 	for {
 		if c.receiver != me {
 			c.mu.Unlock()
@@ -291,6 +311,20 @@ func (c *command) receive(wait context.Context, messageID string, at answerID, w
 		case <-wait.Done():
 		}
 		c.mu.Lock()
+	}
+}
+
+// waitChange waits for the next change and reports whether it came before wait was done. The lock is held, but for
+// the time of waiting.
+func (c *command) waitChange(wait context.Context) bool {
+	changed := c.changed
+	c.mu.Unlock()
+	defer c.mu.Lock()
+	select {
+	case <-changed:
+		return true
+	case <-wait.Done():
+		return false
 	}
 }
 
@@ -332,11 +366,32 @@ func (c *command) take(want map[string]bool, room int) *delivery {
 	return d
 }
 
-// giveBack returns output that could not be sent.
-func (c *command) giveBack(d *delivery) {
+// writing announces that a delivery goes out now. It reports whether it still may.
+func (c *command) writing(d *delivery) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.sent != d {
+		return false
+	}
+	d.state = deliveryWriting
+	return true
+}
+
+// written notes that all of a delivery has gone out.
+func (c *command) written(d *delivery) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.sent == d {
+		d.state = deliveryWritten
+		c.notify()
+	}
+}
+
+// giveBack returns output that did not go out, unless it was taken back already.
+func (c *command) giveBack(d *delivery) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.sent == d && d.state != deliveryWritten {
 		c.putBack(d)
 		c.sent = nil
 		c.notify()

@@ -82,7 +82,7 @@ func (l *listener) lost(at answerID) bool {
 	l.mu.Lock()
 	c, last := l.conns[at.conn], l.broken[at.conn]
 	l.mu.Unlock()
-	return last == at.number || (c != nil && c.number.Load() == at.number && (c.broken.Load() || c.wasReset()))
+	return last == at.number || (c != nil && c.number.Load() == at.number && c.isBroken())
 }
 
 func (l *listener) forget(c *conn, broken bool) {
@@ -111,23 +111,55 @@ type conn struct {
 	l         *listener
 	id        uint64
 	number    atomic.Uint64 // of messages that came in
-	answering atomic.Bool   // the last of them is being answered
+	open      atomic.Bool   // the last of them is being worked on
+	answering atomic.Bool   // ... and its answer has not begun to go out
+	closing   atomic.Bool   // the server itself ends the connection: what the client does then tells nothing
 	broken    atomic.Bool
 	once      sync.Once
 }
 
-// Read notes how the client's side ends. A reset means that it left with data unread. An ordinary end does so too
-// while an answer is still being made.
+func (c *conn) begin() {
+	c.number.Add(1)
+	c.open.Store(true)
+	c.answering.Store(true)
+}
+
+func (c *conn) end() {
+	c.answering.Store(false)
+	c.open.Store(false)
+}
+
+// Read notes how the client's side ends. A reset means that it left with data unread, and so does an ordinary end that
+// comes before the answer.
 func (c *conn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	if err != nil && !isTimeout(err) && (!errors.Is(err, io.EOF) || c.answering.Load() || c.wasReset()) {
+	if err != nil && !isTimeout(err) && (!errors.Is(err, io.EOF) || c.answering.Load() || c.isBroken()) && !c.closing.Load() {
 		c.broken.Store(true)
 	}
 	return n, err
 }
 
+// Write notes a write between two messages: the farewell of TLS to a client that has closed already, which resets the
+// connection and yet means nothing for the answer before.
+func (c *conn) Write(p []byte) (int, error) {
+	if c.number.Load() > 0 && !c.open.Load() {
+		c.closing.Store(true)
+	}
+	return c.Conn.Write(p)
+}
+
+// isBroken reports whether the client has left without its last answer, as far as anybody can know by now. The kernel
+// is asked first: a connection that is closed meanwhile has been marked before.
+func (c *conn) isBroken() bool {
+	if c.wasReset() && !c.closing.Load() {
+		c.broken.Store(true)
+	}
+	return c.broken.Load()
+}
+
 // Close closes the connection and gives its slot back.
 func (c *conn) Close() error {
+	c.isBroken()
 	err := c.Conn.Close()
 	c.once.Do(func() { c.l.forget(c, c.broken.Load()) })
 	return err

@@ -15,6 +15,8 @@ const (
 	soapType = "application/soap+xml;charset=UTF-8"
 	// sealOverhead is room for the multipart framing and the signature around a sealed envelope.
 	sealOverhead = 4 << 10
+	// writeTimeout is how long a client may take to read an answer.
+	writeTimeout = time.Minute
 )
 
 // exchange is one HTTP request with its answer.
@@ -39,9 +41,8 @@ func (b *boot) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer b.host.server.wg.Done()
 	if sess.conn != nil {
-		sess.conn.number.Add(1)
-		sess.conn.answering.Store(true)
-		defer sess.conn.answering.Store(false)
+		sess.conn.begin()
+		defer sess.conn.end()
 	}
 	w.Header().Set("Server", "Microsoft-HTTPAPI/2.0")
 	if strings.TrimSuffix(r.URL.Path, "/") != "/wsman" {
@@ -291,22 +292,33 @@ func (x *exchange) seal(body []byte) ([]byte, string) {
 	return sealMessage(x.sess.sealer, x.protocol, body), sealedType(x.protocol)
 }
 
-// write sends one whole answer and reports whether the client was still there after it had gone out.
+// write sends one whole answer. It returns an error when the client cannot have read it: it left before, it was reset,
+// or it did not take the answer for too long. A client that leaves as soon as it has its answer is no error.
 func (x *exchange) write(status int, body []byte) error {
 	body, contentType := x.seal(body)
 	x.w.Header().Set("Content-Type", contentType)
 	x.w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	rc := http.NewResponseController(x.w)
+	// Recorders of tests have no deadline; connections do.
+	_ = rc.SetWriteDeadline(time.Now().Add(writeTimeout))
+	defer func() { _ = rc.SetWriteDeadline(time.Time{}) }()
+	if x.sess.conn != nil {
+		x.sess.conn.answering.Store(false)
+		if x.sess.conn.broken.Load() {
+			return errGone
+		}
+	}
 	x.w.WriteHeader(status)
 	if _, err := x.w.Write(body); err != nil {
 		return err
 	}
-	if err := http.NewResponseController(x.w).Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
+	if err := rc.Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return err
 	}
-	if x.sess.conn != nil && x.sess.conn.broken.Load() {
+	if x.sess.conn != nil && x.sess.conn.isBroken() {
 		return errGone
 	}
-	return x.r.Context().Err()
+	return nil
 }
 
 // abort ends the exchange and its connection without a word.

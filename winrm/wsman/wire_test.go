@@ -3,6 +3,7 @@ package wsman
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -148,28 +149,71 @@ func TestUnreadAnswerIsHandedOutAgain(t *testing.T) {
 
 // TestReadAnswerIsNotHandedOutAgain is the client that reads an answer, closes its connection and goes on with another.
 func TestReadAnswerIsNotHandedOutAgain(t *testing.T) {
-	more := make(chan struct{})
-	host := startHost(t, Options{}, HandlerFunc(func(ctx context.Context, c *Command) int {
-		fmt.Fprint(c.Stdout, "first ")
-		<-more
-		fmt.Fprint(c.Stdout, "second")
-		return 0
-	}))
+	ca := newTestCA(t)
+	for name, o := range map[string]Options{"plain": {}, "TLS": {TLS: serverConfig(ca)}} {
+		t.Run(name, func(t *testing.T) {
+			more := make(chan struct{})
+			host := startHost(t, o, HandlerFunc(func(ctx context.Context, c *Command) int {
+				fmt.Fprint(c.Stdout, "first ")
+				<-more
+				fmt.Fprint(c.Stdout, "second")
+				return 0
+			}))
+			r := newRaw(t, host.URL())
+			r.client.Transport.(*http.Transport).DisableKeepAlives = true
+			r.client.Transport.(*http.Transport).TLSClientConfig = &tls.Config{RootCAs: ca.pool}
+			sh := r.create("")
+			cmd := r.command(sh, "x")
+			var o output
+			o.add(t, r.must(envelope("Receive", sh, msg(), "PT20S", receiveBody(cmd))))
+			if o.stdout != "first " {
+				t.Fatalf("got %+v", o)
+			}
+			close(more)
+			for !o.done {
+				o.add(t, r.must(envelope("Receive", sh, msg(), "PT20S", receiveBody(cmd))))
+			}
+			if o.stdout != "first second" {
+				t.Errorf("got %+v", o)
+			}
+		})
+	}
+}
+
+// TestNewerReceiveTakesPendingOutput asks again while the answer with the output is held up on its way out: the newer
+// Receive gets it, and the older one never does.
+func TestNewerReceiveTakesPendingOutput(t *testing.T) {
+	var receives atomic.Int32
+	held := make(chan struct{})
+	host := startHost(t, Options{
+		Faults: func(m MessageInfo) Fault {
+			if m.Action == ActionReceive && receives.Add(1) == 1 {
+				return Fault{Kind: FaultStall, After: true}
+			}
+			return Fault{}
+		},
+		OnAnswer: func(m MessageInfo, f *SOAPFault) {
+			if m.Action == ActionReceive && receives.Load() == 1 {
+				close(held)
+			}
+		},
+	}, HandlerFunc(chatter))
 	r := newRaw(t, host.URL())
-	r.client.Transport.(*http.Transport).DisableKeepAlives = true
 	sh := r.create("")
 	cmd := r.command(sh, "x")
-	var o output
-	o.add(t, r.must(envelope("Receive", sh, msg(), "PT20S", receiveBody(cmd))))
-	if o.stdout != "first " {
-		t.Fatalf("got %+v", o)
+	ctx, leave := context.WithCancel(context.Background())
+	gone := make(chan error)
+	go func() {
+		_, _, err := r.post(ctx, envelope("Receive", sh, msg(), "PT20S", receiveBody(cmd)))
+		gone <- err
+	}()
+	<-held
+	if got := r.drain(sh, cmd); got != (output{chatterOut, chatterErr, true, "4"}) {
+		t.Errorf("got %+v", got)
 	}
-	close(more)
-	for !o.done {
-		o.add(t, r.must(envelope("Receive", sh, msg(), "PT20S", receiveBody(cmd))))
-	}
-	if o.stdout != "first second" {
-		t.Errorf("got %+v", o)
+	leave()
+	if err := <-gone; err == nil {
+		t.Error("the older Receive was answered")
 	}
 }
 
