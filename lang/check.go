@@ -134,7 +134,7 @@ func wordEnd(p Pos, word string) Pos {
 // canFail tells whether an action can end failed, so that an `else` makes sense.
 func canFail(a Action) bool {
 	switch a.(type) {
-	case *Note, *Skip, *Abort, *Sleep:
+	case *Note, *Skip, *Abort:
 		return false
 	}
 	return true
@@ -221,8 +221,6 @@ func (c *checker) within(s *Step, name string) {
 	switch s.Action.(type) {
 	case *Note, *Skip, *Abort:
 		hint = "it takes no time"
-	case *Sleep:
-		hint = "the sleep itself says how long it takes"
 	case *Call:
 		hint = "a define takes only `else`; put the clause on the steps inside it"
 	default:
