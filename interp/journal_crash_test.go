@@ -1,7 +1,9 @@
 package interp_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"testing"
 	"time"
@@ -89,6 +91,10 @@ func (n *night) check(t *testing.T, when string, line int, away time.Duration) {
 			ok = false
 		}
 	}
+	for name, times := range n.repeated() {
+		t.Errorf("%s %d times", name, times)
+		ok = false
+	}
 	if st.Collided != 0 {
 		t.Errorf("something was begun on %v while an installer or a failover was going", n.prog.Pool.Names(st.Collided))
 		ok = false
@@ -96,4 +102,25 @@ func (n *night) check(t *testing.T, when string, line int, away time.Duration) {
 	if !ok {
 		t.Errorf("killed %s line %d, away %s", when, line, away)
 	}
+}
+
+// repeated tells which actions were begun again on a server although they had ended well there, or were begun twice with
+// no look in between that said they had not begun.
+func (n *night) repeated() map[string]int {
+	j := map[string]int{}
+	for line := range bytes.Lines(n.sink.data) {
+		if !bytes.Contains(line, []byte(`"event":"end"`)) || !bytes.Contains(line, []byte(`"outcome":"done"`)) {
+			continue
+		}
+		var r struct{ Server, Action string }
+		if json.Unmarshal(line, &r) == nil && r.Server != "" && r.Action != "verify" {
+			j[r.Action+" "+r.Server]++
+		}
+	}
+	for k, v := range j {
+		if v == 1 {
+			delete(j, k)
+		}
+	}
+	return j
 }

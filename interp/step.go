@@ -100,7 +100,7 @@ func (m *Machine) try(t int, in *Instr) {
 	}
 	left, over := m.left(tk, in)
 	if over {
-		m.outOfTime(t, in)
+		m.outOfTime(t, in, BoundPassed)
 		return
 	}
 	switch in.Action {
@@ -231,7 +231,7 @@ func (m *Machine) ended(ev *Event) {
 	}
 	t := taskOf(ev.ID)
 	tk := &s.tasks[t]
-	if ev.Text != "" {
+	if tk.phase != waiting {
 		m.texts.task[t] = ev.Text
 	}
 	if tk.ask != askNothing && tk.phase == acting {
@@ -310,7 +310,7 @@ func (m *Machine) tryFailed(t int, in *Instr, why Reason) {
 		next = s.now
 	}
 	if in.Within > 0 && next >= tk.began+in.Within {
-		m.outOfTime(t, in)
+		m.outOfTime(t, in, why)
 		return
 	}
 	if s.halting() || (s.stop == stopPause && t == mainTask && !s.touched) {
@@ -325,9 +325,12 @@ func (m *Machine) tryFailed(t int, in *Instr, why Reason) {
 
 // outOfTime ends a step whose bound has passed, or passes before its next try. Of `wait ready` the `else` asks for the
 // same as when its tries run out.
-func (m *Machine) outOfTime(t int, in *Instr) {
-	tk := &m.st.tasks[t]
-	m.stepFailed(t, BoundPassed, in.Action != WaitReady || tk.onlyBusy)
+func (m *Machine) outOfTime(t int, in *Instr, why Reason) {
+	if in.Action == WaitReady {
+		m.outOfTries(t, in, why)
+		return
+	}
+	m.stepFailed(t, BoundPassed, true)
 }
 
 // outOfTries ends a step whose last try failed. Of `wait ready` only an unbroken row of Busy leads to its `else`: an

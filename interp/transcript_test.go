@@ -20,14 +20,16 @@ import (
 //	load [param=value …]                  compile the runbook that follows
 //	begin                                 the run begins
 //	deliver EFFECT OUTCOME [key=value …]  an effect ends: deliver stop/fe01 failed after=5m text=hung bound
-//	auto [until=EFFECT]                   all that is out ends well, first come, first served, up to an effect
-//	fact KIND SERVER, pause, interrupt    events that no effect asked for
-//	resume [assume=fe01=done]             the run goes on, after a stop or after a crash
+//	auto [until=EFFECT] [silent]          all that is out ends well, first come, first served, up to an effect
+//	pause, interrupt                      what the operator does
+//	after DURATION                        time passes
+//	resume [done=fe01] [redo=pool]        the run goes on, after a stop or a crash; what was out is lost
 //	out                                   the effects that are out
 //	standing                              the result so far
 //
 // An effect is written as its action and its server: read/pool, stop/fe01, timer/fe02. Keys of a reading: state=Busy,
-// domains=UD1,UD2 (those that are True; all by default), running=fe01,fe02, pool=FailedOver, sql=false, version=fe01.
+// domains=(UD1,UD2) (those that are True; all by default), running=(fe01,fe02), pool=FailedOver, sql=false,
+// version=(fe01), pending=(fe01). A timer, a sleep and a hold take their time where no `after` is given.
 func TestTranscripts(t *testing.T) {
 	datadriven.Walk(t, "../testdata/machine", func(t *testing.T, path string) {
 		e := &env{t: t, down: map[string]bool{}}
@@ -69,6 +71,12 @@ func (e *env) run(t *testing.T, td *datadriven.TestData) string {
 		for _, f := range e.out {
 			fmt.Fprintf(&e.b, "%s\n", e.effect(f))
 		}
+	case "after":
+		d, err := pool.ParseDuration(td.CmdArgs[0].Key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.now += d
 	case "pause":
 		e.step(interp.Event{Kind: interp.Pause, At: e.now})
 	case "interrupt":
@@ -167,6 +175,9 @@ func (e *env) deliver(td *datadriven.TestData) {
 	if ev.Outcome == interp.NoOutcome {
 		e.t.Fatalf("%s: no such outcome", td.Pos)
 	}
+	if timed := f.Action == interp.Wait || f.Action == interp.Sleep || f.Action == interp.Hold; timed && ev.Outcome == interp.Done && !td.HasArg("after") {
+		e.now += f.For
+	}
 	for _, a := range td.CmdArgs[2:] {
 		e.key(&ev, a.Key, a.Vals)
 	}
@@ -217,6 +228,8 @@ func (e *env) key(ev *interp.Event, key string, vals []string) {
 		ev.Reading.Running = e.servers(vals)
 	case "version":
 		ev.Reading.AtVersion = e.servers(vals)
+	case "pending":
+		ev.Reading.Pending = e.servers(vals)
 	default:
 		e.t.Fatalf("unknown key %q", key)
 	}
@@ -286,8 +299,11 @@ func (e *env) answer(f interp.Effect, ev interp.Event) {
 func (e *env) auto(td *datadriven.TestData) {
 	until := ""
 	for _, a := range td.CmdArgs {
-		if a.Key == "until" {
+		switch a.Key {
+		case "until":
 			until = a.Vals[0]
+		case "silent":
+			defer e.b.Reset()
 		}
 	}
 	for n := 0; len(e.out) > 0; n++ {
@@ -313,7 +329,7 @@ func (e *env) auto(td *datadriven.TestData) {
 }
 
 func (e *env) resume(td *datadriven.TestData) {
-	e.out = nil
+	e.out = nil // whatever was out is lost
 	ev := interp.Event{Kind: interp.Resumed, At: e.now}
 	for _, a := range td.CmdArgs {
 		who := e.servers(a.Vals[:1])
