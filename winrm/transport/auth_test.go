@@ -319,4 +319,22 @@ func TestClientCertificate(t *testing.T) {
 			}
 		})
 	}
+	t.Run("other CA", func(t *testing.T) {
+		w := serve(t, wsman.Options{TLS: ca.server([]string{"fe01.contoso.com"}, time.Hour),
+			Auth: []wsman.Auth{wsman.Certificate(pool, known)}})
+		_, _, cert, key := newAuthority(t).issue(&x509.Certificate{Subject: pkix.Name{CommonName: "operator"},
+			ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}, time.Hour)
+		auth, err := Certificate(cert, key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := w.config(t)
+		c.TLS, c.CA, c.ServerName, c.Auth = true, ca.pem, "fe01.contoso.com", auth
+		_, err = open(t, c).Run(t.Context(), "echo hi", nil)
+		wantState(t, err, NotBegun)
+		var bad *TLSError
+		if !errors.As(err, &bad) || !strings.Contains(bad.Reason, "the server refused") {
+			t.Errorf("error is %v", err)
+		}
+	})
 }

@@ -81,6 +81,10 @@ func (c *client) post(ctx context.Context, m *message) (*answer, *failure) {
 		}
 		if err != nil {
 			c.drop(cn)
+			if c.tls != nil {
+				// A certificate of ours that is refused is told after the handshake, in place of an answer.
+				err = explainTLS(c.cfg.Host, c.cfg.ServerName, err)
+			}
 			var refusal *AuthError
 			if errors.As(err, &refusal) {
 				sent = false // a server that refuses the login has not looked at the message

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"unicode"
 )
@@ -113,7 +114,7 @@ func explainTLS(host, name string, err error) error {
 	var unknown x509.UnknownAuthorityError
 	var invalid x509.CertificateInvalidError
 	var record tls.RecordHeaderError
-	var alert tls.AlertError
+	var remote *net.OpError
 	var verify *tls.CertificateVerificationError
 	switch {
 	case errors.As(err, &wrongName):
@@ -127,8 +128,8 @@ func explainTLS(host, name string, err error) error {
 		return say("the certificate is not valid: %s", oneLine(err.Error(), 200))
 	case errors.As(err, &record):
 		return say("the port does not speak TLS")
-	case errors.As(err, &alert):
-		return say("the server ended the handshake: %s", oneLine(alert.Error(), 200))
+	case errors.As(err, &remote) && remote.Op == "remote error":
+		return say("the server refused: %s", oneLine(remote.Err.Error(), 200))
 	}
 	return err
 }

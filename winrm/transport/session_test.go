@@ -140,25 +140,30 @@ func TestServiceRestartDuringCommandIsTold(t *testing.T) {
 // A cut at any message must end in the right kind of error, or in none; never in a second command.
 func TestCutAtEveryMessage(t *testing.T) {
 	kinds := map[string]wsman.FaultKind{"reset": wsman.FaultReset, "truncate": wsman.FaultTruncate, "rubbish": wsman.FaultRubbish,
-		"fault": wsman.FaultReply}
-	for name, kind := range kinds {
-		for _, action := range []wsman.Action{wsman.ActionCreate, wsman.ActionCommand, wsman.ActionSend, wsman.ActionReceive} {
-			for _, after := range []bool{false, true} {
-				side := "before"
-				if after {
-					side = "after"
+		"fault": wsman.FaultReply, "stall": wsman.FaultStall}
+	for scheme, auth := range passwordSchemes {
+		for name, kind := range kinds {
+			if name == "stall" && scheme != "NTLM" {
+				continue // it waits for real, and nothing in it depends on the login
+			}
+			for _, action := range []wsman.Action{wsman.ActionCreate, wsman.ActionCommand, wsman.ActionSend, wsman.ActionReceive} {
+				for side, after := range map[string]bool{"before": false, "after": true} {
+					t.Run(strings.Join([]string{scheme, name, string(action), side}, "/"), func(t *testing.T) {
+						t.Parallel()
+						cutOnce(t, auth, action, wsman.Fault{Kind: kind, After: after})
+					})
 				}
-				t.Run(name+"/"+strings.ToLower(string(action))+"/"+side, func(t *testing.T) {
-					cutOnce(t, action, wsman.Fault{Kind: kind, After: after})
-				})
 			}
 		}
 	}
 }
 
-func cutOnce(t *testing.T, action wsman.Action, f wsman.Fault) {
-	w := serve(t, wsman.Options{})
-	s := open(t, w.config(t))
+func cutOnce(t *testing.T, auth passwordScheme, action wsman.Action, f wsman.Fault) {
+	w := serve(t, wsman.Options{Auth: auth.server})
+	c := w.config(t)
+	c.Auth = auth.client(NewCredential(testUser, testPassword))
+	c.AnswerMargin = 200 * time.Millisecond
+	s := open(t, c)
 	var once sync.Once
 	w.fault(func(m wsman.MessageInfo) (hit wsman.Fault) {
 		if m.Action == action {
@@ -167,13 +172,14 @@ func cutOnce(t *testing.T, action wsman.Action, f wsman.Fault) {
 		return hit
 	})
 	res, err := s.Run(t.Context(), "cat", []byte("input"))
-	if err == nil {
-		if !res.Gap && string(res.Stdout) != "input" && action != wsman.ActionSend {
+	switch {
+	case err == nil:
+		if !res.Gap && string(res.Stdout) != "input" {
 			t.Errorf("a result without its output and without a gap: %+v", res)
 		}
-	} else if action == wsman.ActionCreate {
+	case action == wsman.ActionCreate:
 		wantState(t, err, NotBegun)
-	} else if action != wsman.ActionCommand || f.Kind != wsman.FaultReply {
+	default:
 		wantState(t, err, InDoubt)
 	}
 	if n := w.count(wsman.ActionCommand); n > 1 {
@@ -244,17 +250,24 @@ func TestQuotaIsNotBegun(t *testing.T) {
 	}
 }
 
+// The time-out fault means ask again, as often as it takes.
 func TestLongSilenceIsWaitedOut(t *testing.T) {
 	w := serve(t, wsman.Options{})
 	s := open(t, w.config(t)) // the server may hold a Receive for 1 s
-	ctx, cancel := context.WithTimeout(t.Context(), 2500*time.Millisecond)
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
+	receives := 0
+	w.fault(func(m wsman.MessageInfo) wsman.Fault {
+		if m.Action == wsman.ActionReceive {
+			if receives++; receives == 4 { // the first brings output, two bring the fault
+				cancel()
+			}
+		}
+		return wsman.Fault{}
+	})
 	res, err := s.Run(ctx, "sleep", nil)
 	wantState(t, err, InDoubt)
-	if !errors.Is(err, context.DeadlineExceeded) || !bytes.Equal(res.Stdout, []byte("begun")) {
-		t.Errorf("%q, %v", res.Stdout, err)
-	}
-	if n := w.count(wsman.ActionReceive); n < 3 || n > 5 {
-		t.Errorf("%d Receives in 2.5 s at 1 s each", n)
+	if !errors.Is(err, context.Canceled) || !bytes.Equal(res.Stdout, []byte("begun")) || res.Gap {
+		t.Errorf("%+v, %v", res, err)
 	}
 }
