@@ -9,11 +9,11 @@ import (
 	"github.com/lrun/lrun/sim"
 )
 
-// TestSeeded compares with the published numbers of splitmix64 for seed 0: they must be the same on every platform.
+// TestSeeded compares with the published numbers of splitmix64 for seed 0, the upper 30 bits of each: they must be the same on every platform.
 func TestSeeded(t *testing.T) {
 	r := sim.Seeded(0)
-	for i, want := range []int{0xe220a839, 0x6e789e6a, 0x06c45d18} {
-		if got := r.Choose("", 1<<32); got != want {
+	for i, want := range []int{0xe220a839 >> 2, 0x6e789e6a >> 2, 0x06c45d18 >> 2} {
+		if got := r.Choose("", 1<<30); got != want {
 			t.Errorf("number %d is %x, want %x", i, got, want)
 		}
 	}

@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"time"
+
 	"github.com/lrun/lrun/interp"
 	"github.com/lrun/lrun/pool"
 )
@@ -15,8 +17,8 @@ func (m *Model) edgePassed() {
 		if begins {
 			m.faultBegins(f)
 		}
-		if over && f.Kind == pool.FaultDown && f.Server >= 0 {
-			m.revives(int8(f.Server))
+		if over {
+			m.faultOver(f)
 		}
 	}
 	st.edge++
@@ -50,6 +52,10 @@ func (m *Model) faultBegins(f *pool.Fault) {
 		}
 	case pool.FaultCMS:
 		st.cmsMoved = false
+	case pool.FaultReplica:
+		m.tell(interp.ModelNote, who, 0, textReplicaStale)
+	case pool.FaultSQL:
+		m.databaseFails(f)
 	case pool.FaultByHand:
 		st.state = interp.FailedOver
 		t := textByHandFailover
@@ -58,5 +64,35 @@ func (m *Model) faultBegins(f *pool.Fault) {
 		}
 		m.tell(interp.ModelNote, interp.Pool, 0, t)
 		m.countCut()
+	}
+}
+
+// faultOver undoes what does not come back by itself.
+func (m *Model) faultOver(f *pool.Fault) {
+	switch {
+	case f.Kind == pool.FaultDown && f.Server >= 0:
+		m.revives(int8(f.Server))
+	case f.Kind == pool.FaultSQL && f.SQL != pool.SQLPrincipal && m.sqlVotes():
+		m.tell(interp.ModelNote, interp.Pool, 0, textSQLBack)
+	}
+}
+
+// resiliency is how long users do not notice that no database answers.
+const resiliency = 30 * time.Minute
+
+// databaseFails tells what an outage of the database means for the pool.
+func (m *Model) databaseFails(f *pool.Fault) {
+	switch f.SQL {
+	case pool.SQLMirror:
+		m.tell(interp.ModelNote, interp.Pool, 0, textSQLMirror)
+	case pool.SQLLost:
+		m.tell(interp.ModelNote, interp.Pool, 0, textSQLLost)
+		if f.For == 0 || f.For >= resiliency {
+			m.push(entry{
+				at: m.st.now + resiliency.Milliseconds(), kind: dueFact, gen: uint16(interp.ModelNote), who: interp.Pool,
+				text: uint8(textResiliency),
+			})
+		}
+	case pool.SQLPrincipal:
 	}
 }

@@ -31,6 +31,14 @@ func (m *Model) upgrade(who int8, j *job, in *interp.Instr) {
 func (m *Model) installed(who int8) {
 	sv := &m.st.servers[who]
 	b := sv.install
+	if b.restarts && !b.fail && sv.phase == stopped && !sv.disabled {
+		// Its last step patches Windows Fabric, starts the services and waits for them.
+		sv.install.restarts = false
+		ms := Draw(m.ch, "start", m.cfg.model.Start)
+		m.startServices(who, ms)
+		m.push(entry{at: m.st.now + ms, kind: dueInstall, who: who, gen: sv.installs})
+		return
+	}
 	sv.inHands, sv.install = false, befall{}
 	j := m.job(who)
 	mine := j.state == going && j.action == interp.Upgrade
@@ -45,11 +53,12 @@ func (m *Model) installed(who int8) {
 	}
 	sv.pending = sv.pending || b.reboot
 	m.st.stats.Installed[who]++
-	if b.restarts && sv.phase == stopped && !sv.disabled {
-		m.startServices(who, Draw(m.ch, "start", m.cfg.model.Start))
-	}
 	if mine {
-		m.jobDone(j, noText, 0)
+		t := noText
+		if b.reboot {
+			t = textWantsReboot
+		}
+		m.jobDone(j, t, 0)
 	}
 }
 

@@ -2,10 +2,12 @@ package sim_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/lrun/lrun/interp"
 	"github.com/lrun/lrun/lang"
@@ -43,29 +45,6 @@ if failed over:
 end
 `
 
-// serverRunbook is the procedure of 2015 and later: one server at a time, moved away and back by the cmdlets.
-const serverRunbook = `
-runbook "Skype for Business Server 2015 cumulative update"
-
-param version = "6.0.9319.619"
-
-for each server:
-  wait ready retry 3 every 10m else failover
-  failover server retry 2 every 1h within 2h
-  upgrade within 1h
-  restart within 30m
-  failback server within 1h
-  verify version "{version}" retry 60 every 1m
-end
-
-if failed over:
-  failback
-end
-if pool upgraded:
-  run "if (Test-CsDatabase -ConfiguredDatabases -SqlServerFqdn be01.contoso.com | ? { $_.ExpectedVersion -ne $_.InstalledVersion }) { exit 1 }" safe
-end
-`
-
 // loadPool reads a shipped example pool.
 func loadPool(t testing.TB, name string) *pool.Pool {
 	t.Helper()
@@ -83,11 +62,16 @@ func loadPool(t testing.TB, name string) *pool.Pool {
 
 func compile(t testing.TB, p *pool.Pool, runbook string) *interp.Program {
 	t.Helper()
+	return compileWith(t, p, runbook, nil)
+}
+
+func compileWith(t testing.TB, p *pool.Pool, runbook string, set map[string]string) *interp.Program {
+	t.Helper()
 	src, diags := lang.Load("test.lrun", []byte(runbook), nil)
 	if diags.HasErrors() {
 		t.Fatal(diags.Error())
 	}
-	prog, err := interp.Compile(src, p, nil)
+	prog, err := interp.Compile(src, p, set)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,36 +96,31 @@ type night struct {
 	records []interp.Record
 }
 
-// rehearse drives a program through a night, and writes its log.
+// rehearse plays one night and writes its log.
 func rehearse(t testing.TB, prog *interp.Program, sc *pool.Scenario, ch sim.Chooser) night {
 	t.Helper()
-	m := interp.New(prog, interp.Args{})
-	w, err := sim.New(prog, sc, ch)
+	r, err := sim.NewRehearsal(prog, sc, interp.Args{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	d := interp.NewDescriber(prog, nil)
 	var n night
 	var b strings.Builder
-	ev := interp.Event{Kind: interp.Began}
-	for {
-		out := m.Step(ev)
-		for i := range out.Records {
-			n.records = append(n.records, out.Records[i])
-			if line := d.Line(&out.Records[i]); line != "" {
+	played, err := r.Night(context.Background(), ch, &sim.Watcher{
+		Record: func(rec *interp.Record) {
+			n.records = append(n.records, *rec)
+			if line := d.Line(rec); line != "" {
 				b.WriteString(line + "\n")
 			}
-		}
-		w.Start(out.Effects)
-		if res, done := m.Result(); done {
-			n.result, n.stats, n.log = res, w.Stats(), b.String()
-			return n
-		}
-		if ev, err = w.Next(context.Background()); err != nil {
-			t.Fatalf("%v, after\n%s", err, b.String())
-		}
-		if n.events++; n.events > 20_000 {
-			t.Fatalf("the night does not end:\n%s", b.String()[:10_000])
-		}
+		},
+		Killed: func(at time.Duration, seq int64) {
+			fmt.Fprintf(&b, "-- lrun is killed at %s, after record %d\n", at, seq)
+		},
+		Back: func(at time.Duration) { fmt.Fprintf(&b, "-- lrun is started again at %s\n", at) },
+	})
+	if err != nil {
+		t.Fatalf("%v, after\n%s", err, b.String())
 	}
+	n.result, n.stats, n.events, n.log = played.Result, played.Stats, played.Events, b.String()
+	return n
 }

@@ -175,7 +175,9 @@ func (m *Model) poll(i int8) (interp.Event, bool) {
 	if s.reading.State == was || first && s.reading.State == interp.Ready {
 		return interp.Event{}, false
 	}
-	return interp.Event{Kind: interp.Progress, At: m.clock(), ID: s.id, Reading: s.reading, Server: s.server}, true
+	return interp.Event{
+		Kind: interp.Progress, At: m.clock(), ID: s.id, Outcome: interp.Done, Reading: s.reading, Server: s.server,
+	}, true
 }
 
 // poke makes every hold read the pool at its next minute: what it reads may have changed.

@@ -67,6 +67,12 @@ const (
 	textQuorumLost
 	textDied
 	textByHandServices
+	textWantsReboot
+	textReplicaStale
+	textSQLMirror
+	textSQLLost
+	textSQLBack
+	textResiliency
 	textByHandFailover
 	textByHandFailback
 	texts
@@ -132,6 +138,12 @@ var sentences = [texts]string{
 	textQuorumLost:          "too few votes are left for the quorum",
 	textDied:                "the server went down by itself",
 	textByHandServices:      "somebody changed the services by hand",
+	textWantsReboot:         "exit code 3010: Windows waits for a reboot",
+	textReplicaStale:        "its replica of the Central Management Store is not up to date",
+	textSQLMirror:           "the primary database is down and its mirror serves: the pool has lost its witness vote",
+	textSQLLost:             "no database answers: the pool has lost its witness vote",
+	textSQLBack:             "the primary database is principal again and gives its vote",
+	textResiliency:          "no database has answered for 30 minutes: users are in resiliency mode, their contacts are read-only",
 	textByHandFailover:      "somebody failed the pool over by hand",
 	textByHandFailback:      "somebody failed the pool back by hand",
 }
