@@ -2,6 +2,7 @@ package wsman
 
 import (
 	"encoding/base64"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -127,7 +128,7 @@ func (x *exchange) command(sh *shell) {
 	c := newCommand(sh.ctx, id, *limits, x.b.lost)
 	cmd := &Command{
 		Host: x.b.host.name, ShellID: sh.id, CommandID: id, User: sh.user, Scheme: sh.scheme, Logon: LogonNetwork,
-		CommandLine: line, Args: args, Env: sh.env, WorkDir: sh.dir, CodePage: sh.page, SkipCmd: skip,
+		CommandLine: line, Args: args, Env: maps.Clone(sh.env), WorkDir: sh.dir, CodePage: sh.page, SkipCmd: skip,
 		ConsoleMode: x.req.optionTrue("WINRS_CONSOLEMODE_STDIN"),
 		Stdin:       reader{c}, Stdout: writer{c, "stdout"}, Stderr: writer{c, "stderr"},
 	}
@@ -259,7 +260,7 @@ func (x *exchange) receive(sh *shell) {
 func (x *exchange) deliver(c *command, d *delivery) {
 	defer c.giveBack(d)
 	body := answerReceive(x.req, c.id, d)
-	x.told(nil)
+	x.acted()
 	if x.fault.Kind != FaultNone {
 		x.strike(body)
 		return

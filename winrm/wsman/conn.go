@@ -172,7 +172,7 @@ func (c *conn) reset() {
 		_ = t.SetLinger(0)
 	}
 	c.broken.Store(true)
-	c.Close()
+	_ = c.Close() // it is given up either way
 }
 
 // isTimeout tells the deadline by which net/http interrupts its own background read from an end of the connection.

@@ -29,5 +29,11 @@
 //   - [Options.Faults] is asked once for each message and can break it on the wire before it is acted on (the request
 //     is lost) or after (the answer is lost).
 //
+// Kerberos and NTLM seal messages; Basic and certificates belong under TLS. With [Options.RefuseUnencrypted] the endpoint
+// is as strict as a Windows server with AllowUnencrypted=false.
+//
+// The tests drive it with masterzen/winrm, and with pywinrm, Ansible and MIT's GSS library where they are installed
+// (Debian: python3-winrm python3-requests-kerberos python3-gssapi ansible krb5-kdc krb5-admin-server krb5-user).
+//
 // Not served: PowerShell remoting (PSRP), CredSSP, event forwarding, WMI resources.
 package wsman

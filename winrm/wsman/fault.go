@@ -13,7 +13,6 @@ const (
 	CodeBusy              = 170        // ERROR_BUSY: the input of the last Send has not been read yet
 	CodePipeClosed        = 232        // ERROR_NO_DATA: the command has ended or closed its input
 	CodeAborted           = 995        // ERROR_OPERATION_ABORTED: the shell or command went away during the operation
-	CodeInternal          = 1359       // ERROR_INTERNAL_ERROR
 	CodeNotAllowed        = 2147942405 // E_ACCESSDENIED inside the provider
 	CodeCommandTooLong    = 2147942606 // ERROR_FILENAME_EXCED_RANGE as an HRESULT
 	CodeGoingDown         = 2147943418 // "marked for deletion", seen while Windows shuts down
@@ -119,10 +118,6 @@ func faultAborted() *SOAPFault {
 
 func faultCommandTooLong() *SOAPFault {
 	return &SOAPFault{Subcode: "w:InternalError", Code: CodeCommandTooLong, Text: "The filename or extension is too long."}
-}
-
-func faultInternal(text string) *SOAPFault {
-	return &SOAPFault{Subcode: "w:InternalError", Code: CodeInternal, Text: text}
 }
 
 func faultSchema(text string) *SOAPFault {

@@ -261,7 +261,7 @@ func (x *exchange) truncate(answer []byte) {
 
 // answer sends what an action has to say, or hits it. It returns an error when the client cannot have it.
 func (x *exchange) answer(body []byte) error {
-	x.told(nil)
+	x.acted()
 	if x.fault.Kind != FaultNone {
 		x.strike(body)
 		return errGone
@@ -277,6 +277,13 @@ func (x *exchange) answerFault(f *SOAPFault) {
 	}
 	x.told(f)
 	_ = x.write(f.status(), body)
+}
+
+// acted tells the hook of a good answer, unless a fault will take its place.
+func (x *exchange) acted() {
+	if x.fault.Kind != FaultReply {
+		x.told(nil)
+	}
 }
 
 func (x *exchange) told(f *SOAPFault) {

@@ -10,7 +10,7 @@ import (
 	"time"
 	"unicode/utf16"
 
-	"golang.org/x/crypto/md4"
+	"golang.org/x/crypto/md4" //nolint:staticcheck // NTLM is defined on MD4
 )
 
 // Negotiate flags of MS-NLMP 2.2.2.5 that matter to an acceptor of NTLMv2.

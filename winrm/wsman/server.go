@@ -216,7 +216,7 @@ func (h *Host) Down() {
 	b.cancel(ErrHostDown)
 	b.shells.removeAll(ErrHostDown)
 	if b.ln != nil {
-		b.ln.Close()
+		_ = b.ln.Close() // an address that was not open is closed as well
 		b.ln.resetAll()
 	}
 	// The connections are closed already; what is left is the server's own bookkeeping.
