@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -34,6 +35,8 @@ func (k *killedAfter) Next(ctx context.Context) (interp.Event, error) {
 func TestKilledAnywhere(t *testing.T) {
 	nights := 0
 	for _, c := range []struct{ pool, scenario string }{
+		{"contoso-2.pool.yaml", ""},
+		{"contoso-3.pool.yaml", ""},
 		{"contoso-6.pool.yaml", ""},
 		{"contoso-6.pool.yaml", "busy-stays"},
 		{"contoso-12-6x2.pool.yaml", ""},
@@ -48,8 +51,8 @@ func TestKilledAnywhere(t *testing.T) {
 			t.Fatal(res, err)
 		}
 		step := 1
-		if len(prog.Pool.Servers) > 6 && testing.Short() {
-			step = 7
+		if len(prog.Pool.Servers) > 6 {
+			step = 5 // every record of the nights above, a sample of the long one
 		}
 		for after := 1; after < ref.sink.lines; after += step {
 			for _, away := range []time.Duration{0, 20 * time.Minute, 3 * time.Hour} {
@@ -81,9 +84,54 @@ func TestKilledAnywhere(t *testing.T) {
 	t.Logf("%d nights", nights)
 }
 
+// TestKilledAgainAndAgain kills lrun each time that so many further records are on record, until the night is over.
+func TestKilledAgainAndAgain(t *testing.T) {
+	for _, c := range []struct{ pool, scenario string }{{"contoso-6.pool.yaml", ""}, {"contoso-6.pool.yaml", "busy-stays"}, {"contoso-12-3x4.pool.yaml", ""}} {
+		prog := loadProgram(t, c.pool)
+		var sc *pool.Scenario
+		if c.scenario != "" {
+			sc = loadScenario(t, c.scenario, prog.Pool)
+		}
+		for _, records := range []int{14, 15, 16, 19, 23, 31, 47} {
+			t.Run(fmt.Sprintf("%s %s every %d records", c.pool, c.scenario, records), func(t *testing.T) {
+				n := newNight(t, prog, sc)
+				kills := 0
+				first := interp.Event{Kind: interp.Began}
+				for {
+					k := &killedAfter{n.world, n.sink, n.sink.lines + records}
+					res, err := interp.DriveJournaled(context.Background(), n.m, k, n.w, first)
+					if err == nil {
+						if res.Ending != interp.Completed || len(res.Remaining) > 0 || kills == 0 {
+							t.Fatalf("after %d kills the night ends %s: %s", kills, res.Ending, res.Reason)
+						}
+						break
+					}
+					if kills++; !errors.Is(err, errKilled) || kills > 200 {
+						t.Fatalf("after %d kills: %v\n%s", kills, err, last(n.sink.data, 40))
+					}
+					n.world.Away(7 * time.Minute)
+					n.world.at += 7 * time.Minute
+					n.reopen(t)
+					first = interp.Event{Kind: interp.Resumed, At: n.world.at}
+				}
+				n.counts(t)
+			})
+		}
+	}
+}
+
 func (n *night) check(t *testing.T, when string, line int, away time.Duration) {
 	t.Helper()
 	ok := t.Run("", func(t *testing.T) { n.goOn(t, away) })
+	if !n.counts(t) || !ok {
+		t.Errorf("killed %s line %d, away %s", when, line, away)
+	}
+}
+
+// counts checks what the modelled servers say that they lived through.
+func (n *night) counts(t *testing.T) bool {
+	t.Helper()
+	ok := true
 	st := n.world.Stats()
 	for i, s := range n.prog.Pool.Servers {
 		if st.Installed[i] != 1 {
@@ -99,9 +147,7 @@ func (n *night) check(t *testing.T, when string, line int, away time.Duration) {
 		t.Errorf("something was begun on %v while an installer or a failover was going", n.prog.Pool.Names(st.Collided))
 		ok = false
 	}
-	if !ok {
-		t.Errorf("killed %s line %d, away %s", when, line, away)
-	}
+	return ok
 }
 
 // repeated tells which actions were begun again on a server although they had ended well there, or were begun twice with
