@@ -13,7 +13,7 @@ import (
 func TestStopGraceful(t *testing.T) {
 	h := byHand(t, newest(t, singles(4)), "")
 	h.wants(h.end(h.do("drain", 1, time.Hour)), interp.Done, 20*minute, "")
-	if s := h.Server(0); s.Active || !s.Up || s.Sitting != 0 {
+	if s := h.Server(0); s.Active || !s.Up || s.Sessions != 0 {
 		t.Errorf("after the drain: %+v", s)
 	}
 	h.wants(h.end(h.do("drain", 1, time.Hour)), interp.Done, 20*minute+5*time.Second, "")
@@ -48,7 +48,7 @@ func TestSessionsDrain(t *testing.T) {
 	h.do("drain", 1, time.Hour)
 	last := 301
 	for h.Now() < 20*minute {
-		left := h.Server(0).Sitting
+		left := h.Server(0).Sessions
 		if left <= 0 || left > last {
 			t.Fatalf("%d sessions at %s, %d before", left, h.Now(), last)
 		}

@@ -112,13 +112,13 @@ func (m *Model) statusOf(sv *server, f *fixture) Status {
 
 // Server is what can be seen of a server from outside.
 type Server struct {
-	Up      bool          // the system answers
-	Booted  time.Duration // when it last came up; negative: before the night
-	Pending bool          // Windows waits for a reboot
-	Active  bool          // its services run and it is active in the pool
-	Sitting int           // sessions on it
-	Version string        // text of its build where that is known; "" for the build of the start
-	Stale   bool          // its replica of the Central Management Store is not up to date
+	Up       bool          // the system answers
+	Booted   time.Duration // when it last came up; negative: before the night
+	Pending  bool          // Windows waits for a reboot
+	Active   bool          // its services run and it is active in the pool
+	Sessions int           // sessions on it
+	Version  string        // text of its build where that is known; "" for the build of the start
+	Stale    bool          // its replica of the Central Management Store is not up to date
 }
 
 // Server tells what can be seen of a server now.
@@ -126,7 +126,7 @@ func (m *Model) Server(server int) Server {
 	sv := &m.st.servers[server]
 	return Server{
 		Up: sv.phase != off, Booted: time.Duration(sv.bootAt) * time.Millisecond, Pending: sv.pending,
-		Active: sv.phase == running, Sitting: int(m.sessionsLeft(int8(server))),
+		Active: sv.phase == running, Sessions: int(m.sessionsLeft(int8(server))),
 		Version: m.cfg.builds[sv.build].text, Stale: m.stale(server),
 	}
 }
