@@ -132,6 +132,9 @@ func (d *Describer) flow(r *Record, in *Instr) string {
 	case RecNote:
 		return r.Text
 	case RecSkip:
+		if r.Server >= 0 {
+			return d.prog.plainReason(r.Reason, in, r.Try)
+		}
 		return d.set(r.Servers) + ": " + d.prog.plainReason(r.Reason, in, r.Try)
 	case RecLeave:
 		if r.Outcome == Done {
@@ -151,10 +154,18 @@ func (d *Describer) flow(r *Record, in *Instr) string {
 	case RecHandler:
 		return "on " + handlerWords(r.Final) + ":"
 	case RecFinish:
+		text := r.Final.String()
 		if r.Text != "" {
-			return r.Final.String() + ": " + r.Text
+			text += ": " + r.Text
 		}
-		return r.Final.String()
+		switch {
+		case r.Servers == 0:
+		case r.Final == Completed:
+			text += "; still due: " + d.set(r.Servers)
+		default:
+			text += "; left out of service: " + d.set(r.Servers)
+		}
+		return text
 	}
 	return ""
 }
@@ -193,6 +204,9 @@ func (d *Describer) reading(r *Record) string {
 }
 
 func (d *Describer) start(r *Record, in *Instr) string {
+	if r.Reason != NoReason {
+		return "" // it is passed over, and its end says so
+	}
 	switch r.Action {
 	case WaitReady, Notify, Verify:
 		return "" // the reading, the text or the outcome says it
@@ -228,6 +242,9 @@ func (d *Describer) end(r *Record, in *Instr) string {
 		return phrase + ": " + d.prog.plainReason(r.Reason, in, r.Try)
 	case Unknown:
 		return phrase + ": in doubt" + took + ": " + d.prog.reasonWords(r.Reason, in, r.Try, r.Ev.Text)
+	}
+	if r.Reason == ActionFailed && r.Ev.Text == "" {
+		return phrase + ": failed" + took + cutWords(r)
 	}
 	return phrase + ": failed" + took + cutWords(r) + ": " + d.prog.reasonWords(r.Reason, in, r.Try, r.Ev.Text)
 }

@@ -115,7 +115,11 @@ func (m *Machine) finish() {
 	}
 	s.finished = true
 	s.main().phase = idle
-	m.emit(Record{Kind: RecFinish, Server: Pool, Domain: none, PC: s.cause.pc, Final: s.ending, Text: m.finishText()})
+	left := s.down
+	if s.ending == Completed {
+		_, left = m.progressSets()
+	}
+	m.emit(Record{Kind: RecFinish, Server: Pool, Domain: none, PC: s.cause.pc, Final: s.ending, Text: m.finishText(), Servers: left})
 }
 
 func (m *Machine) finishText() string {

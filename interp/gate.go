@@ -1,6 +1,7 @@
 package interp
 
 import (
+	"strings"
 	"time"
 
 	"github.com/lrun/lrun/pool"
@@ -77,7 +78,7 @@ func (m *Machine) askLeave(t int) bool {
 		!m.late(s.readAt+freshFor+1, AskedAge) {
 		why := m.judge()
 		if why != NoReason {
-			m.stepFailed(t, why, false)
+			m.refused(t, why)
 		}
 		return why == NoReason
 	}
@@ -121,9 +122,18 @@ func (m *Machine) release(why Reason) {
 		case why == NoReason:
 			tk.phase = ready
 		default:
-			m.stepFailed(t, why, false)
+			m.refused(t, why)
 		}
 	}
+}
+
+// refused fails a step that the interlock does not allow, without its `else`.
+func (m *Machine) refused(t int, why Reason) {
+	m.texts.task[t] = ""
+	if s := &m.st; why == InterlockUnverified && !m.out.quiet {
+		m.texts.task[t] = strings.Join(m.prog.Pool.Names(s.unverified&^s.turn), ", ")
+	}
+	m.stepFailed(t, why, false)
 }
 
 // refuse fails a step that may not be done here at all.

@@ -62,7 +62,7 @@ type Record struct {
 	Try     uint16
 	Tries   uint16
 	Until   time.Duration // wait, start of a hold or sleep: when it ends; with a bound: when it passes
-	Servers pool.Set      // turn: who takes part; turn-end: who is done; skip: who
+	Servers pool.Set      // turn: who takes part; turn-end: who is done; skip: who; finish: who is left out of service, or still due
 	Input   bool          // Ev entered the machine with this record
 	Ev      Event         // the event, where Input
 	Text    string        // note: the text; finish: the reason; start of a notify: what is sent

@@ -19,7 +19,7 @@ func (m *Machine) step(t int, in *Instr) {
 	tk := &s.tasks[t]
 	if !tk.begun {
 		if why := m.passOver(t, in); why != NoReason {
-			m.recordStart(t, in)
+			m.rec(t, Record{Kind: RecStart, Action: in.Action, Reason: why})
 			m.rec(t, Record{Kind: RecEnd, Action: in.Action, Outcome: Skipped, Reason: why})
 			tk.pc = in.Next
 			return
