@@ -162,8 +162,11 @@ func (s *Store) state(id string, j *interp.Journal) State {
 // read reads and verifies a journal.
 func (s *Store) read(id string) (*interp.Journal, error) {
 	data, err := s.fs.ReadFile(s.journal(id))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("run %s has no journal, it never began: %w", id, err)
+	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("the journal of run %s cannot be read: %w", id, err)
 	}
 	j, err := interp.DecodeJournal(s.journal(id), data)
 	if err != nil {
