@@ -32,10 +32,10 @@ ship with lrun are named as lrun runbooks lists them.
       --start T          when the night begins, 22:00 or 2026-03-07T22:00:00+01:00;
                          without it the log counts from 00:00:00
       --set NAME=VALUE   give a parameter of the runbook another value
-      --runs N           rehearse N nights, of seeds N0, N0+1, … where N0 is --seed,
-                         else the scenario's, else 1
+      --runs N           rehearse N nights, of the seeds from --seed on; without
+                         one from the scenario's, else from 1
       --report F.html    write a page to keep: timeline, figures and log
-      --json             one JSON object a line for each event; with --runs, one for all
+      --json             one JSON object a line for each event; with --runs, one
 
 The exit code is that of the night: 0 done, 1 failed or aborted, 4 work left. With
 --runs it is 0 where every night was completed, else 1.
