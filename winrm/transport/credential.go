@@ -14,6 +14,8 @@ import (
 //   - if a login is refused after others were accepted, logins go one at a time again, and the next refusal is
 //     the last.
 //
+// A login whose answer was lost has told nothing, and is made again when the next message wants it.
+//
 // A Credential is safe for concurrent use. Its password is shown by no formatting verb.
 type Credential struct {
 	user   string

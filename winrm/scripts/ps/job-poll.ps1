@@ -26,7 +26,13 @@ function Read-LrunFile($name) {
     if (-not [System.IO.File]::Exists($path)) {
         return $null
     }
-    return [System.IO.File]::ReadAllText($path)
+    # The job may hold the file open for writing at this moment.
+    $reader = New-Object -TypeName System.IO.StreamReader -ArgumentList ([System.IO.File]::Open($path, 'Open', 'Read', 'ReadWrite'))
+    try {
+        return $reader.ReadToEnd()
+    } finally {
+        $reader.Close()
+    }
 }
 
 $boot = Get-LrunBoot

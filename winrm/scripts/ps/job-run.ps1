@@ -9,7 +9,7 @@ $folder = [Environment]::CurrentDirectory
 
 # This file can be created once. Whoever comes second, however the task was started again, leaves here.
 try {
-    $begun = [System.IO.File]::Open((Join-Path -Path $folder -ChildPath 'begun.txt'), 'CreateNew', 'Write', 'Read')
+    $begun = [System.IO.File]::Open((Join-Path -Path $folder -ChildPath 'begun.txt'), 'CreateNew', 'Write', 'ReadWrite')
 } catch {
     exit 3
 }

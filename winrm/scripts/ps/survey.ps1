@@ -10,8 +10,12 @@ param($a)
 
 function Test-LrunPort($port) {
     $addresses = @('127.0.0.1')
-    foreach ($ip in @([System.Net.Dns]::GetHostAddresses([System.Net.Dns]::GetHostName()))) {
-        $addresses += $ip.ToString()
+    foreach ($card in @([System.Net.NetworkInformation.NetworkInterface]::GetAllNetworkInterfaces())) {
+        foreach ($unicast in @($card.GetIPProperties().UnicastAddresses)) {
+            if ($unicast.Address.AddressFamily.ToString() -eq 'InterNetwork') {
+                $addresses += $unicast.Address.ToString()
+            }
+        }
     }
     foreach ($address in $addresses) {
         $ip = [System.Net.IPAddress]::Parse($address)
@@ -88,8 +92,15 @@ foreach ($port in @($a.ports)) {
     }
 }
 
+# Neither the name nor the addresses are asked of DNS, whose failure must not hide the services.
+$network = [System.Net.NetworkInformation.IPGlobalProperties]::GetIPGlobalProperties()
+$fqdn = [string]$network.HostName
+if ([string]$network.DomainName) {
+    $fqdn = $fqdn + '.' + [string]$network.DomainName
+}
+
 @{
-    fqdn          = [string][System.Net.Dns]::GetHostEntry('').HostName
+    fqdn          = $fqdn
     now           = [DateTime]::UtcNow.ToString('o')
     boot          = Get-LrunBoot
     bootNonce     = Get-LrunBootNonce
