@@ -316,11 +316,11 @@ func (m *Machine) advance() {
 func (m *Machine) advanceServer(t int) {
 	s := &m.st
 	tk := &s.tasks[t]
-	if s.halting() {
+	in := &m.prog.Instrs[tk.pc]
+	if s.halting() && in.Op != OpEndTask && in.Op != OpJump {
 		m.leaveTask(t, held)
 		return
 	}
-	in := &m.prog.Instrs[tk.pc]
 	m.covered(tk.pc)
 	if s.handler == 0 && !in.InElse {
 		tk.anchor = tk.pc
@@ -402,7 +402,7 @@ func (m *Machine) mustEnd(in *Instr) bool {
 	s := &m.st
 	switch {
 	case s.stop == stopInterrupt:
-		m.end(Interrupted, operatorsCause(StoppedByOperator))
+		m.end(Interrupted, poolCause(StoppedByOperator))
 	case s.handler != 0:
 		return false
 	case s.ending == AbortedRun || s.ending == WindowClosed:
@@ -410,14 +410,15 @@ func (m *Machine) mustEnd(in *Instr) bool {
 	case s.ending >= FailedRun && (!s.inTurn() || s.resumed || s.stranded() == 0 && (s.part&s.turnOut == 0 || m.forkAhead(s.main().pc))):
 		m.end(s.ending, s.cause)
 	case s.stop == stopPause && (!s.inTurn() || !s.touched) && in.begins():
-		m.end(Paused, operatorsCause(PausedByOperator))
+		m.end(Paused, poolCause(PausedByOperator))
 	default:
 		return false
 	}
 	return true
 }
 
-func operatorsCause(why Reason) cause { return cause{pc: none, server: Pool, reason: why} }
+// poolCause is a cause that no step is to blame for.
+func poolCause(why Reason) cause { return cause{pc: none, server: Pool, reason: why} }
 
 // begins reports whether the instruction would begin something, so that a pause has to stop the run before it. The head
 // of a loop looks by itself whether a turn is left.

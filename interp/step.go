@@ -60,6 +60,13 @@ func (m *Machine) closeStep(t int, next int32) {
 	}
 	tk.begun = false
 	tk.pc, tk.phase = next, ready
+	if m.st.handler != 0 || m.prog.Instrs[next].InElse {
+		return
+	}
+	tk.anchor = next // whatever stops the run now, this step is not begun again
+	if t == mainTask && !m.st.bringingBack() {
+		tk.at = max(tk.at, next)
+	}
 }
 
 // passOver tells why a step is not to be done at all, if so.
@@ -139,7 +146,10 @@ func (m *Machine) mayAct(t int, in *Instr) bool {
 		return true
 	}
 	if s.inTurn() && !s.touched && !s.bringingBack() && m.windowOver() {
-		m.setEnding(WindowClosed, t, WindowOver)
+		if m.setEnding(WindowClosed, t, WindowOver) {
+			s.cause.pc = none // no step is to blame
+		}
+		m.rec(t, Record{Kind: RecEnd, Action: in.Action, Outcome: Skipped, Reason: WindowOver})
 		s.tasks[t].begun = false
 		m.leaveTask(t, held)
 		return false
@@ -520,7 +530,7 @@ func (m *Machine) rec(t int, r Record) {
 	r.Server = serverOf(t)
 	r.PC = tk.pc
 	r.Domain = none
-	if m.st.inTurn() && m.st.handler == 0 {
+	if m.st.inTurn() && m.st.handler == 0 && !m.leftOver(&m.prog.Instrs[tk.pc]) {
 		r.Domain = m.domainOf(t)
 	}
 	if r.Tries == 0 {

@@ -134,12 +134,11 @@ func (m *Machine) nextTurn(in *Instr) {
 		s.cursor++
 	}
 	if s.stop == stopPause {
-		m.end(Paused, operatorsCause(PausedByOperator))
+		m.end(Paused, poolCause(PausedByOperator))
 		return
 	}
 	if m.windowOver() {
-		m.setEnding(WindowClosed, mainTask, WindowOver)
-		m.end(WindowClosed, s.cause)
+		m.end(WindowClosed, poolCause(WindowOver))
 		return
 	}
 	s.turnNo++
