@@ -57,6 +57,13 @@ func (m *Model) Check(t testing.TB) {
 	if !st.quorate && st.holding != 0 {
 		t.Fatalf("%v run without a quorum", st.holding)
 	}
+	for s := range m.cfg.n {
+		for g := range m.cfg.groups {
+			if (st.has[s]>>g&1 == 1) != st.groups[g].on.Has(s) {
+				t.Fatalf("group %d has replicas on %v, server %d thinks otherwise", g, st.groups[g].on, s)
+			}
+		}
+	}
 	for g := range m.cfg.groups {
 		gr := &st.groups[g]
 		if n := gr.on.Len(); n < m.cfg.need || n > m.cfg.replicas || !m.cfg.all.Contains(gr.on) || !gr.on.Has(int(gr.main)) {
