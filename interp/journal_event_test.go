@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -60,5 +61,48 @@ func TestEventRefused(t *testing.T) {
 		if _, err := prog.ParseEvent([]byte(src)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", src, err, want)
 		}
+	}
+}
+
+// TestLongTexts: what a server says is cut before it reaches the machine and the journal, between two letters.
+func TestLongTexts(t *testing.T) {
+	if got := interp.Clip("short"); got != "short" {
+		t.Error(got)
+	}
+	for shift := range 4 {
+		long := strings.Repeat("x", shift) + strings.Repeat("ü€", 1<<20)
+		got := interp.Clip(long)
+		if len(got) > 20<<10 || !utf8.ValidString(got) || !strings.HasSuffix(got, " bytes more)") {
+			t.Errorf("shift %d: %d bytes, ends %q", shift, len(got), got[len(got)-30:])
+		}
+	}
+}
+
+// TestHeaderKeepsTheLivePool: the program that a journal gives back has the topology and pairing that the run went by,
+// not those of the pool file.
+func TestHeaderKeepsTheLivePool(t *testing.T) {
+	prog := loadProgram(t, "contoso-6.pool.yaml")
+	p := prog.Pool
+	p.Backup = ""
+	p.Servers[0], p.Servers[5] = p.Servers[5], p.Servers[0]
+	p.Servers[0].Domain, p.Servers[5].Domain = 0, 5
+	p.Domains[0].Name, p.Domains[5].Name = "UD6", "UD1"
+	h := interp.NewHeader(prog, interp.Args{}, map[string]string{"version": "5.0.8308.1001"}, "pool.yaml")
+	again, err := h.Program()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(p, again.Pool); diff != "" {
+		t.Errorf("pool (-live +journal):\n%s", diff)
+	}
+	if again.Params["version"] != "5.0.8308.1001" {
+		t.Errorf("parameters %v", again.Params)
+	}
+	if again.Source.Files[1].Pos.Filename != "lib/back.lrun" || len(again.Instrs) != len(prog.Instrs) {
+		t.Error("the include is lost")
+	}
+	h.Pool = "pool09.contoso.com"
+	if _, err := h.Program(); err == nil || err.Error() != "the journal is of pool pool09.contoso.com (lync2013), the pool file in it of pool01.contoso.com (lync2013)" {
+		t.Errorf("a journal of another pool: %v", err)
 	}
 }

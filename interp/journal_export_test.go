@@ -3,6 +3,8 @@ package interp
 // Seal and SumOfLine let tests seal lines of their own making; AppendEvent and ParseEvent reach the events in them.
 var Seal = seal
 
+var Clip = clip
+
 func SumOfLine(line []byte) string {
 	_, sum, _ := cutSum(line)
 	return sum

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"unicode/utf8"
 )
 
 // Sink keeps the lines of a journal. Append returns once all of them are durable. After an error nothing more may be
@@ -169,6 +170,7 @@ func DriveJournaled(ctx context.Context, m *Machine, w World, j *JournalWriter, 
 		ev = Event{Kind: Began, At: first.At} // killed before its first record: nothing was begun
 	}
 	for {
+		ev.Text = clip(ev.Text)
 		out := m.Step(ev)
 		if err := j.Step(m, out); err != nil {
 			return m.Standing(), err
@@ -182,6 +184,21 @@ func DriveJournaled(ctx context.Context, m *Machine, w World, j *JournalWriter, 
 			return m.Standing(), err
 		}
 	}
+}
+
+// maxEventText bounds what a server's answer may put into the journal, in bytes.
+const maxEventText = 16 << 10
+
+// clip shortens a text that is longer, and says so.
+func clip(s string) string {
+	if len(s) <= maxEventText {
+		return s
+	}
+	cut := maxEventText
+	for cut > maxEventText-utf8.UTFMax && !utf8.RuneStart(s[cut]) {
+		cut--
+	}
+	return fmt.Sprintf("%s… (%d bytes more)", s[:cut], len(s)-cut)
 }
 
 // Begun reports whether the machine has taken in its first event.

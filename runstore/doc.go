@@ -10,5 +10,15 @@
 // when it returns; after an Append that failed nothing more is taken, and what it may have left is cut off again. And a
 // pool has one run at a time: a second operator is refused, and so is one who works on the paired pool.
 //
+// Whoever executes a runbook writes:
+//
+//	run, err := store.Create(prog, args, set, poolFile)     // or store.Resume(id) and, once all agree, run.GoOn()
+//	defer run.Close()
+//	run.Journal.Seen = view.Show                            // what is on record is what people see
+//	res, err := interp.DriveJournaled(ctx, run.Machine, world, run.Journal, interp.Event{Kind: interp.Began})
+//
+// and asks run.PauseRequested now and then. A resumed run begins with Event{Kind: Resumed, At: time since
+// run.Header.Started}.
+//
 // The package may use the operating system; it imports interp and pool. cmd imports it.
 package runstore

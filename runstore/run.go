@@ -44,7 +44,7 @@ func (s *Store) Create(prog *interp.Program, args interp.Args, set map[string]st
 	r.Header = interp.NewHeader(prog, args, set, poolFile)
 	r.Header.Run, r.Header.By, r.Header.Lrun, r.Header.Started = id, s.by, s.version, started
 	if err := r.create(); err != nil {
-		r.Close()
+		_ = r.Close()
 		_ = s.fs.Remove(s.journal(id))
 		_ = s.fs.Remove(filepath.Join(s.dir, id))
 		return nil, err
@@ -106,7 +106,7 @@ func (s *Store) Resume(id string) (*Run, error) {
 		return nil, err
 	}
 	if err := r.resume(); err != nil {
-		r.Close()
+		_ = r.Close()
 		return nil, err
 	}
 	return r, nil
@@ -230,7 +230,7 @@ func (s *Store) Abandon(id string) error {
 		return s.abandonDamaged(id, damage)
 	}
 	r := &Run{ID: id, store: s}
-	defer r.Close()
+	defer func() { _ = r.Close() }()
 	if r.lock, err = s.lock(j.Header.Pool, j.Header.Backup, id); err != nil {
 		return err
 	}
