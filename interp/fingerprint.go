@@ -51,10 +51,7 @@ func (m *Machine) hashGlobal() uint64 {
 	}
 	h = Mix(h, flags|uint64(s.ending)<<8|uint64(s.stop)<<16|uint64(s.handler)<<24|uint64(uint16(s.cursor))<<32|uint64(uint16(s.loop))<<48)
 	if s.readIn && !s.leave {
-		old := uint64(0)
-		if s.now-s.readAt > freshFor {
-			old = 1
-		}
+		old := min(s.now-s.readAt, freshFor+1)
 		dom := uint64(0)
 		if d := m.domainOf(mainTask); d >= 0 && s.reading.Domains.Has(int(d)) {
 			dom = 1
@@ -62,7 +59,7 @@ func (m *Machine) hashGlobal() uint64 {
 		if s.reading.SQL {
 			dom |= 2
 		}
-		h = Mix(h, uint64(s.reading.State)|old<<8|dom<<16)
+		h = Mix(h, uint64(old)<<16|uint64(s.reading.State)|dom<<8)
 	}
 	return h
 }
@@ -120,9 +117,6 @@ func (m *Machine) hashTask(t int, tk *task) uint64 {
 
 // SetWindow puts the end of the window, for one who explores both what happens before and after it; 0 is no window.
 func (m *Machine) SetWindow(end time.Duration) { m.st.windowEnd = end }
-
-// AgeReading makes the latest reading too old to begin a turn on.
-func (m *Machine) AgeReading() { m.st.readAt = m.st.now - 2*freshFor }
 
 // Cover makes the machine mark in c, one place for each instruction of the program, what it carries out; nil stops it.
 func (m *Machine) Cover(c []bool) { m.cover = c }

@@ -3,7 +3,7 @@ package explore
 import (
 	"context"
 	"fmt"
-	"sort"
+	"slices"
 	"time"
 
 	"github.com/lrun/lrun/interp"
@@ -23,7 +23,7 @@ type Answer struct {
 	WorstCase   time.Duration
 	LatestStart []DomainStart
 	Endings     []EndingSeen
-	Unreached   []int32 // instructions that no explored run carries out, in the runbook's order
+	Unreached   []int32 // steps that no explored run carries out, in the runbook's order; only where all holds
 	Trace       *Trace  // the counterexample; nil where all holds
 }
 
@@ -39,6 +39,7 @@ type EndingSeen struct {
 	FailedOver bool
 	Left       int // servers still due
 	Down       int // servers left out of service
+	Faults     int // the fewest faults that lead there
 }
 
 // Prove explores all outcomes of a program within the options' bounds and judges them. The answer is the same for any
@@ -49,45 +50,38 @@ func Prove(ctx context.Context, prog *interp.Program, opts Options) (*Answer, er
 		return nil, err
 	}
 	a := &Answer{
-		Property: e.property, States: e.states(), Transitions: e.transitions, Depth: e.depth,
+		States: e.states(), Transitions: e.transitions, Depth: e.depth,
 		Faults: opts.Faults, Crashes: opts.Crashes, Endings: e.endings(),
 	}
-	if e.broken == noState {
-		if err := e.judgeWhole(ctx, a); err != nil {
-			return nil, err
-		}
+	if e.property == Holds {
+		e.judgeWhole(a)
+	}
+	a.Property = e.property
+	if e.property != Holds {
+		a.Trace = e.x.tell(e.night)
+		return a, nil
 	}
 	for pc := range e.cover {
 		if !e.cover[pc] && prog.Instrs[pc].Op == interp.OpStep {
 			a.Unreached = append(a.Unreached, int32(pc))
 		}
 	}
-	if e.broken != noState {
-		a.Property = e.property
-		a.Trace = e.trace(e.broken)
-	}
 	return a, nil
 }
 
 // judgeWhole judges what can only be seen of all states together.
-func (e *Explorer) judgeWhole(ctx context.Context, a *Answer) error {
+func (e *Explorer) judgeWhole(a *Answer) {
 	g, cyclic := e.graph()
 	if cyclic != noState {
 		e.violate(RunEnds, cyclic)
-		return nil
+		return
 	}
-	clean := map[kind]bool{}
-	for _, x := range e.ends {
-		clean[x.kind()] = clean[x.kind()] || x.Clean
+	if x := e.worseByCrash(); x != nil {
+		e.violate(ResumeSame, x.example)
+		return
 	}
-	for _, k := range e.sortedEnds() {
-		if x := e.ends[k]; !clean[x.kind()] {
-			e.violate(ResumeSame, x.Example)
-			return nil
-		}
-	}
-	if err := e.canComplete(ctx); err != nil || e.broken != noState {
-		return err
+	if e.canComplete(); e.property != Holds {
+		return
 	}
 	t := e.times(g)
 	a.WorstCase = t.worst
@@ -96,40 +90,62 @@ func (e *Explorer) judgeWhole(ctx context.Context, a *Answer) error {
 			a.LatestStart = append(a.LatestStart, DomainStart{Domain: d, Behind: b})
 		}
 	}
-	return nil
 }
 
-// kind is what of an ending a crash must not change: how many servers are left or down depends on the moment at which a
-// fault ended the run, and a crash moves that.
-type kind struct {
-	ending           interp.Ending
-	over, left, down bool
-}
-
-func (x *ending) kind() kind { return kind{x.Ending, x.Over, x.Left > 0, x.Down > 0} }
-
-func (e *Explorer) violate(p Property, at stateID) { e.property, e.broken = p, at }
-
-// canComplete looks for a run that completes when nothing goes wrong. Where there is none, the counterexample is the
-// fault-free run.
-func (e *Explorer) canComplete(ctx context.Context) error {
-	for _, x := range e.ends {
-		if x.Ending == interp.Completed {
-			return nil
+// worseByCrash looks for an ending behind a crash that no run without one matches: one that ends the same way with no
+// more faults, and leaves at least as much undone. How many servers are left or down is not compared, only whether there
+// are any: a crash moves the moment at which a fault ends the run.
+func (e *Explorer) worseByCrash() *ending {
+	var clean []*ending
+	for _, k := range e.sortedEnds() {
+		if x := e.ends[k]; x.clean {
+			clean = append(clean, x)
 		}
 	}
-	opts := e.x.opts
-	opts.Faults, opts.Crashes, opts.Progress = 0, 0, nil
-	quiet := New(e.x.prog, opts)
-	if err := quiet.Run(ctx); err != nil {
-		return err
-	}
-	for _, k := range quiet.sortedEnds() {
-		*e = *quiet
-		e.violate(CanComplete, quiet.ends[k].Example)
-		return nil
+	for _, k := range e.sortedEnds() {
+		x := e.ends[k]
+		if !x.clean && !slices.ContainsFunc(clean, x.matchedBy) {
+			return x
+		}
 	}
 	return nil
+}
+
+func (x *ending) matchedBy(c *ending) bool {
+	return c.Ending == x.Ending && c.FailedOver == x.FailedOver && c.Faults <= x.Faults &&
+		(x.Left == 0 || c.Left > 0) && (x.Down == 0 || c.Down > 0)
+}
+
+func (e *Explorer) violate(p Property, at stateID) { e.property, e.night = p, e.path(at) }
+
+// canComplete looks for a run that completes. Where there is none, the counterexample is the run in which nothing goes
+// wrong.
+func (e *Explorer) canComplete() {
+	for _, x := range e.ends {
+		if x.Ending == interp.Completed {
+			return
+		}
+	}
+	e.property, e.night = CanComplete, e.x.quietNight()
+}
+
+// quietNight is the choices of the run in which nothing goes wrong and the person says yes.
+func (x *model) quietNight() []choice {
+	m := x.machine()
+	n, buf := x.root(m), []choice(nil)
+	var night []choice
+	for {
+		if _, done := m.Ending(); done {
+			return night
+		}
+		if buf = x.choices(&n.w, buf); len(buf) == 0 {
+			return night
+		}
+		night = append(night, buf[0])
+		var next node
+		x.transition(m, &n, &next, buf[0])
+		n = next
+	}
 }
 
 func (e *Explorer) sortedEnds() []uint64 {
@@ -137,26 +153,24 @@ func (e *Explorer) sortedEnds() []uint64 {
 	for k := range e.ends {
 		keys = append(keys, k)
 	}
-	sort.Slice(keys, func(i, j int) bool { return keys[i] < keys[j] })
+	slices.Sort(keys)
 	return keys
 }
 
+// endings lists the ways to end, each with the fewest faults that lead to it.
 func (e *Explorer) endings() []EndingSeen {
 	var list []EndingSeen
-	for _, k := range e.sortedEnds() {
-		x := e.ends[k]
-		list = append(list, EndingSeen{Ending: x.Ending, FailedOver: x.Over, Left: x.Left, Down: x.Down})
-	}
-	sort.SliceStable(list, func(i, j int) bool {
-		a, b := list[i], list[j]
-		switch {
-		case a.Ending != b.Ending:
-			return a.Ending < b.Ending
-		case a.Left != b.Left:
-			return a.Left < b.Left
+	for _, k := range e.sortedEnds() { // the faults are the lowest part of the key
+		x := e.ends[k].EndingSeen
+		if n := len(list); n > 0 {
+			last := list[n-1]
+			last.Faults = x.Faults
+			if last == x {
+				continue
+			}
 		}
-		return a.Down < b.Down
-	})
+		list = append(list, x)
+	}
 	return list
 }
 
@@ -164,6 +178,8 @@ func (e *Explorer) endings() []EndingSeen {
 type Trace struct {
 	Lines  []TraceLine
 	Result interp.Result
+
+	night []choice
 }
 
 // TraceLine is one thing that happened: a record of the machine, or what befell the night, in words.
@@ -172,9 +188,6 @@ type TraceLine struct {
 	Record *interp.Record // nil: Befell says what happened in the world
 	Befell string
 	Cost   bool // Befell is a fault or a crash that the bounds count
-	// Sign says what the line has to do with a scenario: the choice made.
-	choice choice
-	slot   slot
 }
 
 // path is the choices that lead to a state.
@@ -195,23 +208,23 @@ func (e *Explorer) path(id stateID) []choice {
 	return path
 }
 
-// trace tells the night that leads to a state.
-func (e *Explorer) trace(id stateID) *Trace {
-	x := &e.x
+// tell tells the night of a row of choices.
+func (x *model) tell(night []choice) *Trace {
 	m := interp.New(x.prog, interp.Args{})
 	m.SetGuards(x.opts.guards)
-	t := &Trace{}
+	t := &Trace{night: night}
 	n := node{w: x.begin()}
 	out := m.Step(interp.Event{Kind: interp.Began})
 	x.start(&n.w, out.Effects)
 	t.records(out)
 	n.m = m.State()
-	for _, c := range e.path(id) {
+	for _, c := range night {
 		var next node
 		s := n.w.slots[c.slot]
 		st := x.transition(m, &n, &next, c)
-		if words, cost := x.befell(&n.w, &next.w, c, &s); words != "" {
-			t.Lines = append(t.Lines, TraceLine{At: next.w.now, Befell: words, Cost: cost, choice: c, slot: s})
+		words, cost := x.befell(&n.w, &next.w, c, &s)
+		if words != "" {
+			t.Lines = append(t.Lines, TraceLine{At: next.w.now, Befell: words, Cost: cost})
 		}
 		if st.out != nil {
 			t.records(st.out)
@@ -267,5 +280,6 @@ func (x *model) befell(before, after *world, c choice, s *slot) (words string, c
 
 var conditionWords = [conditions]string{
 	saysBusy: "Busy", saysInsufficient: "InsufficientActiveFrontEnds", saysDomainFalse: "that the domain is not ready",
-	saysGarbled: "something that cannot be understood", saysNothing: "nothing",
+	saysGarbled: "something that cannot be understood", saysNothing: "nothing", saysLate: "nothing until it is given up",
+	saysReady: "Ready although it is not so",
 }

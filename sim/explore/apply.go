@@ -22,6 +22,7 @@ func (x *model) apply(w *world, c choice) (ev interp.Event, ok bool) {
 		x.delay(w, s, c.op)
 		return ev, false
 	}
+	s.struck = s.struck && c.op == opUnknown
 	x.pass(w, s, c)
 	ev = interp.Event{Kind: interp.Ended, ID: s.id, At: w.now, Outcome: interp.Done}
 	switch s.action {
@@ -34,7 +35,7 @@ func (x *model) apply(w *world, c choice) (ev interp.Event, ok bool) {
 			ev.Outcome = interp.Failed
 		}
 	case interp.Hold:
-		x.endHold(w, c, &ev)
+		x.endHold(w, s, c, &ev)
 	case interp.Look:
 		x.answer(w, s, c, &ev)
 	case interp.Confirm:
@@ -50,13 +51,25 @@ func (x *model) apply(w *world, c choice) (ev interp.Event, ok bool) {
 	return ev, true
 }
 
-// pass lets the time pass until the effect ends.
+// pass lets the time pass until the effect ends. Where every order is explored, an effect that ends before another one
+// that would have ended earlier was quicker than it might have been.
 func (x *model) pass(w *world, s *slot, c choice) {
 	end := s.end
-	if bound := x.within(s); c.op == opBound || c.op == opSilent || c.op == opHang {
-		end = max(s.end, s.began+bound)
-	} else if c.op == opLate {
-		end = s.began + min(x.m.Confirm.High, bound-time.Second)
+	switch c.op {
+	case opBound, opSilent, opHang:
+		end = max(s.end, s.bound)
+	case opLate:
+		end = s.bound - time.Second
+	}
+	if c.op == opCondition && condition(c.arg) == saysLate {
+		end = s.bound
+	}
+	if x.opts.EveryOrder {
+		for i := range w.slots {
+			if o := &w.slots[i]; o.action != interp.NoAction && o != s {
+				end = min(end, max(o.end, w.now))
+			}
+		}
 	}
 	if end > w.now {
 		w.now = end
@@ -66,10 +79,9 @@ func (x *model) pass(w *world, s *slot, c choice) {
 // delay makes an effect take longer than it should.
 func (x *model) delay(w *world, s *slot, o op) {
 	w.fault()
-	bound := x.within(s)
 	long := s.began + 3*(s.end-s.began)
-	if o == opHang || bound > 0 && long >= s.began+bound {
-		s.hung, s.end = true, s.began+bound
+	if o == opHang || s.bound > 0 && long >= s.bound {
+		s.hung, s.end = true, s.bound
 		return
 	}
 	s.slow, s.end = true, long
@@ -95,10 +107,18 @@ func (x *model) read(w *world, s *slot, c choice) interp.Reading {
 		state, domains = x.bent(w, s, state, domains)
 	}
 	r.State, r.Domains = state, domains
-	if s.id.Turn > 0 && state == interp.Ready && x.domainOf(s) >= 0 && domains.Has(x.domainOf(s)) {
-		w.guards &^= guardReading
-	}
+	w.passes(s, &r)
 	return r
+}
+
+// passes notes whether a reading would let its turn begin. What went wrong before it excuses no refusal after it.
+func (w *world) passes(s *slot, r *interp.Reading) {
+	d := int(s.domain)
+	ok := d >= 0 && r.State == interp.Ready && r.Domains.Has(d)
+	if ok {
+		w.guards &^= guardReading | guardVerified
+	}
+	w.passed = ok && s != &w.slots[leaveSlot]
 }
 
 // bent is what a condition makes of the truth.
@@ -109,31 +129,34 @@ func (x *model) bent(w *world, s *slot, state interp.ReadState, domains pool.Set
 	case saysInsufficient:
 		return interp.Insufficient, 0
 	case saysDomainFalse:
-		if d := x.domainOf(s); d >= 0 {
-			domains = domains.Remove(d)
+		if s.domain >= 0 {
+			domains = domains.Remove(int(s.domain))
 		}
 		return state, domains
 	case saysGarbled:
 		return interp.Garbled, 0
+	case saysLate:
+		return interp.Unanswered, 0
+	case saysReady:
+		return interp.Ready, x.everyDomain()
 	}
 	return interp.Unread, 0
 }
 
-// domainOf is the domain whose turn a reading is taken in: the n-th turn of a loop is not always the n-th domain, so the
-// slot carries it.
-func (x *model) domainOf(s *slot) int { return int(s.domain) }
+func (x *model) everyDomain() pool.Set { return pool.FirstN(len(x.pool.Domains)) }
 
 func (x *model) survey(w *world) interp.Reading {
 	return interp.Reading{Pool: w.state, SQL: true, Running: w.running()}
 }
 
 // endHold: the pool was Ready for long enough, or something kept it from that until the bound passed.
-func (x *model) endHold(w *world, c choice, ev *interp.Event) {
+func (x *model) endHold(w *world, s *slot, c choice, ev *interp.Event) {
 	r := x.survey(w)
 	if c.op == opDone {
 		w.settle()
 		w.cond = truthful
 		r.State, r.Domains = x.truth(w)
+		w.passes(s, &r)
 	} else {
 		if c.op == opHang {
 			w.fault()
@@ -166,25 +189,30 @@ func (x *model) endAction(w *world, s *slot, c choice, ev *interp.Event) {
 	if s.lost == s.action {
 		s.limbo, s.lost, s.paid = sure, interp.NoAction, false
 	}
+	dead := w.deadSlot(s)
 	switch c.op {
 	case opDone:
 		x.happened(w, s, s.action)
 	case opFail:
 		ev.Outcome = interp.Failed
-		if !w.deadSlot(s) && !x.refusesItself(w, s) {
+		if !dead && !x.refusesItself(w, s) {
+			w.fault()
+			w.failedOf(s, s.action)
+		}
+	case opUnknown:
+		if !s.struck {
 			w.fault()
 		}
-		x.undone(w, s, s.action)
-	case opUnknown:
-		w.fault()
 		ev.Outcome = interp.Unknown
-		s.limbo, s.lost, s.paid = maybe, s.action, true
+		if s.action != interp.Notify {
+			s.limbo, s.lost, s.paid, s.until = maybe, s.action, true, w.now
+		}
 	case opBound:
 		ev.Bound = true
 		ev.Outcome = interp.Failed
 		if s.action.Lasting() {
 			ev.Outcome = interp.Unknown
-			s.limbo, s.lost, s.paid = begun, s.action, true
+			s.limbo, s.lost, s.paid, s.until = begun, s.action, true, w.now
 		}
 	}
 }
@@ -199,10 +227,18 @@ func (x *model) refusesItself(w *world, s *slot) bool {
 func (x *model) happened(w *world, s *slot, a interp.Action) {
 	server := int(s.id.Server)
 	switch a {
-	case interp.Start, interp.Restart, interp.FailbackServer:
+	case interp.Stop, interp.FailoverServer:
+		w.stopped = w.stopped.Add(server)
+	case interp.Start, interp.Restart:
+		if !w.away.Has(server) { // its services are disabled until it is failed back
+			x.putBack(w, server)
+		}
+	case interp.FailbackServer:
+		w.away = w.away.Remove(server)
 		x.putBack(w, server)
 	case interp.Upgrade:
-		w.installed[x.prog.At(s.id.PC).Upgrade] |= pool.Set(1) << server
+		k := x.prog.At(s.id.PC).Upgrade
+		w.installed[k] = w.installed[k].Add(server)
 	case interp.Failover:
 		w.state = interp.FailedOver
 	case interp.Failback:
@@ -210,12 +246,11 @@ func (x *model) happened(w *world, s *slot, a interp.Action) {
 	}
 }
 
-// undone is what an action that failed has left: a server failover that fails has changed nothing.
-func (x *model) undone(w *world, s *slot, a interp.Action) {
-	if a == interp.FailoverServer && !w.deadSlot(s) {
-		bit := pool.Set(1) << s.id.Server
-		w.up |= bit
-		w.out &^= bit
+// failedOf is what an action that failed has left: a stop or a server failover that fails has changed nothing, all else
+// may have.
+func (w *world) failedOf(s *slot, a interp.Action) {
+	if a == interp.Stop || a == interp.FailoverServer {
+		w.neverBegun(s, a)
 	}
 }
 
@@ -226,11 +261,13 @@ func (x *model) answer(w *world, s *slot, c choice, ev *interp.Event) {
 	switch out {
 	case interp.Done:
 		x.happened(w, s, s.lost)
+	case interp.NotBegun:
+		w.neverBegun(s, s.lost)
 	case interp.Failed:
 		if !s.paid {
 			w.fault()
 		}
-		x.undone(w, s, s.lost)
+		w.failedOf(s, s.lost)
 	case interp.Going:
 		s.limbo = begun
 		return
@@ -243,17 +280,21 @@ func (x *model) answer(w *world, s *slot, c choice, ev *interp.Event) {
 	s.limbo, s.lost, s.paid = sure, interp.NoAction, false
 }
 
-// die takes a server away for good.
+// die takes a server away for good. The connection to an action that is going on it breaks; a reboot that nobody comes
+// back from goes on until its bound passes.
 func (x *model) die(w *world, server int) {
 	w.fault()
-	w.dead |= pool.Set(1) << server
+	w.dead = w.dead.Add(server)
 	x.unsettle(w)
+	if s := &w.slots[server]; s.action.Changes() {
+		s.struck = true
+	}
 }
 
 // crash kills lrun and resumes it: what was in flight goes on without it, or was never begun.
 func (x *model) crash(w *world) interp.Event {
 	w.crashes--
-	w.crashed = true
+	w.crashed, w.passed = true, false
 	for i := range w.slots {
 		s := &w.slots[i]
 		switch {
@@ -261,10 +302,11 @@ func (x *model) crash(w *world) interp.Event {
 		case s.action == interp.Look, !s.action.Changes():
 			s.action = interp.NoAction
 		default:
-			s.limbo, s.lost = maybe, s.action
-			if s.hung {
-				s.limbo, s.paid = begun, true
+			s.limbo, s.lost, s.until = begun, s.action, s.end
+			if s.began == w.now {
+				s.limbo = maybe // lrun may have been killed just before
 			}
+			s.paid = s.paid || s.hung
 			s.action = interp.NoAction
 		}
 	}

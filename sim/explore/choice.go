@@ -33,7 +33,6 @@ const (
 const (
 	lateWindow = 1 << iota
 	lateLeft
-	lateAge
 )
 
 // choice is one transition out of a state. With the states before it, it is all that a counterexample has to keep.
@@ -60,12 +59,22 @@ func (w *world) next() int {
 	return best
 }
 
+// exact reports whether a slot's effect takes just as long as it takes: it cannot end earlier than another one.
+func (s *slot) exact() bool {
+	switch s.action {
+	case interp.Wait, interp.Sleep, interp.Hold, interp.Confirm:
+		return true
+	}
+	return s.over || s.hung || s.slow
+}
+
 // choices lists all that can happen next, in a fixed order.
 func (x *model) choices(w *world, buf []choice) []choice {
 	buf = buf[:0]
 	if x.opts.EveryOrder {
+		first := w.next()
 		for i := range w.slots {
-			if w.slots[i].action != interp.NoAction {
+			if i == first || w.slots[i].action != interp.NoAction && !w.slots[i].exact() {
 				buf = x.slotChoices(w, i, buf)
 			}
 		}
@@ -76,7 +85,7 @@ func (x *model) choices(w *world, buf []choice) []choice {
 		return buf
 	}
 	if w.faults > 0 {
-		buf = x.deaths(w, buf)
+		buf = x.deaths(w, w.next(), buf)
 	}
 	if w.crashes > 0 {
 		buf = append(buf, choice{op: opCrash})
@@ -85,10 +94,21 @@ func (x *model) choices(w *world, buf []choice) []choice {
 }
 
 // deaths lists the servers that can die; of servers in the same domain that are alike one is enough, which the
-// fingerprint sees to.
-func (x *model) deaths(w *world, buf []choice) []choice {
+// fingerprint sees to. A death is noticed by what looks at the pool and by what goes on on the server itself, and it
+// matters at once where it costs the pool its quorum. Before any other event it might as well come after it.
+func (x *model) deaths(w *world, next int, buf []choice) []choice {
+	looks := x.opts.EveryOrder
+	if !looks {
+		switch w.slots[next].action {
+		case interp.Read, interp.Survey, interp.Hold, interp.Failback, interp.Look, interp.Confirm:
+			looks = true
+		}
+	}
 	for s := range x.pool.Servers {
-		if !w.dead.Has(s) {
+		if w.dead.Has(s) {
+			continue
+		}
+		if looks || s == next || w.state != interp.FailedOver && !x.pool.Quorum(w.running().Remove(s), true) {
 			buf = append(buf, choice{op: opDie, arg: uint8(s)})
 		}
 	}
@@ -101,8 +121,13 @@ func (x *model) slotChoices(w *world, i int, buf []choice) []choice {
 	one := func(o op, arg uint8) { buf = append(buf, choice{op: o, slot: uint8(i), arg: arg}) }
 	fault := w.faults > 0
 	switch s.action {
-	case interp.Wait, interp.Sleep, interp.Notify:
+	case interp.Wait, interp.Sleep:
 		one(opDone, 0)
+	case interp.Notify:
+		one(opDone, 0)
+		if fault {
+			one(opFail, 0)
+		}
 	case interp.Read:
 		x.readChoices(w, s, one)
 	case interp.Survey:
@@ -111,20 +136,13 @@ func (x *model) slotChoices(w *world, i int, buf []choice) []choice {
 			one(opFail, 0)
 		}
 	case interp.Hold:
-		if s.over {
-			one(opBound, 0)
-			break
-		}
-		one(opDone, 0)
-		if fault && x.within(s) > 0 {
-			one(opHang, 0)
-		}
+		x.holdChoices(w, s, one)
 	case interp.Look:
 		x.lookChoices(w, s, one)
 	case interp.Confirm:
 		one(opDone, 0)
 		one(opNo, 0)
-		if x.within(s) > 0 {
+		if s.bound > 0 {
 			one(opLate, 0)
 			one(opSilent, 0)
 		}
@@ -136,8 +154,20 @@ func (x *model) slotChoices(w *world, i int, buf []choice) []choice {
 	return buf
 }
 
-// within is the bound of a slot's action, 0 where it has none.
-func (x *model) within(s *slot) time.Duration { return x.prog.At(s.id.PC).Within }
+// holdChoices: the pool was Ready for long enough, or something kept it from that until the bound passed: that it lacks
+// front ends, replicas that take their longest, or a fault.
+func (x *model) holdChoices(w *world, s *slot, one func(op, uint8)) {
+	state, _ := x.truth(w)
+	if state == interp.Ready && (s.bound == 0 || w.now+x.prog.At(s.id.PC).For < s.bound || !s.over) {
+		one(opDone, 0)
+	}
+	switch {
+	case s.over || state != interp.Ready:
+		one(opBound, 0)
+	case w.faults > 0 && s.bound > 0:
+		one(opHang, 0)
+	}
+}
 
 // readChoices: the truth, or Busy while replicas may be built, or what a fault makes the cmdlet say.
 func (x *model) readChoices(w *world, s *slot, one func(op, uint8)) {
@@ -151,20 +181,29 @@ func (x *model) readChoices(w *world, s *slot, one func(op, uint8)) {
 	if w.faults == 0 || w.cond != truthful {
 		return
 	}
+	state, domains := x.truth(w)
+	d := int(s.domain)
 	for c := saysBusy; c < conditions; c++ {
-		if c == saysDomainFalse && !x.inTurn(s) {
+		switch {
+		case c == saysDomainFalse && (d < 0 || state != interp.Ready || !domains.Has(d)):
 			continue
+		case c == saysLate && (x.pool.Product < pool.SfB2015 || s.bound == 0):
+			continue
+		case c == saysReady && state == interp.Ready && (d < 0 || domains.Has(d)) && !w.settling():
+			continue // it is no lie
 		}
 		one(opCondition, uint8(c))
 	}
 }
 
-func (x *model) inTurn(s *slot) bool { return s.id.Turn > 0 }
-
 // lookChoices: all that can be true of an action that nobody saw the end of.
 func (x *model) lookChoices(w *world, s *slot, one func(op, uint8)) {
 	server := int(s.id.Server)
 	if server >= 0 && w.dead.Has(server) {
+		if s.lost == interp.Restart && s.limbo != sure {
+			one(opLook, uint8(interp.Going)) // nobody can tell a reboot that takes long from a server that died
+			return
+		}
 		one(opLook, uint8(interp.CannotTell))
 		return
 	}
@@ -172,7 +211,9 @@ func (x *model) lookChoices(w *world, s *slot, one func(op, uint8)) {
 	if s.limbo == maybe {
 		one(opLook, uint8(interp.NotBegun))
 	}
-	one(opLook, uint8(interp.Going))
+	if s.paid || w.now < s.until {
+		one(opLook, uint8(interp.Going))
+	}
 	if s.paid || w.faults > 0 {
 		one(opLook, uint8(interp.Failed))
 		one(opLook, uint8(interp.CannotTell))
@@ -195,7 +236,14 @@ func (x *model) verifyChoices(w *world, i int, s *slot, one func(op, uint8)) {
 func (x *model) actionChoices(w *world, i int, s *slot, one func(op, uint8)) {
 	server := int(s.id.Server)
 	if i < mainSlot && w.dead.Has(server) {
-		one(opFail, 0)
+		switch {
+		case s.struck && s.action == interp.Restart && s.bound > 0:
+			one(opBound, 0)
+		case s.struck:
+			one(opUnknown, 0)
+		default:
+			one(opFail, 0)
+		}
 		return
 	}
 	if s.action == interp.Failback && w.running().Len() < x.pool.StartQuorum() {
@@ -207,8 +255,7 @@ func (x *model) actionChoices(w *world, i int, s *slot, one func(op, uint8)) {
 		return
 	}
 	one(opDone, 0)
-	bound := x.within(s)
-	if bound > 0 && !s.slow && x.mayPass(s, bound) {
+	if s.bound > 0 && !s.slow && x.mayPass(s, s.bound-s.began) {
 		one(opBound, 0)
 	}
 	if w.faults == 0 {
@@ -219,7 +266,7 @@ func (x *model) actionChoices(w *world, i int, s *slot, one func(op, uint8)) {
 	if !s.slow {
 		one(opSlow, 0)
 	}
-	if bound > 0 {
+	if s.bound > 0 {
 		one(opHang, 0)
 	}
 }

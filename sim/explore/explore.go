@@ -96,19 +96,16 @@ type Explorer struct {
 	edges       [shardCount][]edge // by the shard of `to`
 	cover       []bool
 	ends        map[uint64]*ending
-	broken      stateID
 	root        stateID
-	property    Property
+	property    Property // the one that is violated
+	night       []choice // the way there
 }
 
 // ending is a way the run can end.
 type ending struct {
-	Ending  interp.Ending
-	Over    bool
-	Left    int // servers left due
-	Down    int
-	Clean   bool // reached without a crash
-	Example stateID
+	EndingSeen
+	clean   bool // reached without a crash
+	example stateID
 }
 
 // New makes an explorer.
@@ -119,7 +116,7 @@ func New(prog *interp.Program, opts Options) *Explorer {
 	if opts.MaxStates <= 0 {
 		opts.MaxStates = 50_000_000
 	}
-	e := &Explorer{broken: noState, ends: map[uint64]*ending{}, cover: make([]bool, len(prog.Instrs))}
+	e := &Explorer{ends: map[uint64]*ending{}, cover: make([]bool, len(prog.Instrs))}
 	e.x = model{prog: prog, pool: prog.Pool, m: prog.Pool.Model, all: prog.Pool.All(), opts: opts}
 	return e
 }
@@ -141,7 +138,7 @@ func (e *Explorer) Run(ctx context.Context) error {
 		for s := range e.shards {
 			n += len(e.shards[s].nodes)
 		}
-		if n == 0 || e.broken != noState {
+		if n == 0 || e.property != Holds {
 			return nil
 		}
 		if e.states() > e.x.opts.MaxStates {
@@ -165,14 +162,20 @@ func (e *Explorer) states() int {
 	return n
 }
 
+// root is the beginning of the run.
+func (x *model) root(m *interp.Machine) node {
+	n := node{w: x.begin()}
+	out := m.Step(interp.Event{Kind: interp.Began})
+	x.start(&n.w, out.Effects)
+	n.m = m.State()
+	return n
+}
+
 // first puts the beginning of the run into the set.
 func (e *Explorer) first() {
 	m := e.x.machine()
-	n := node{w: e.x.begin()}
 	m.Cover(e.cover)
-	out := m.Step(interp.Event{Kind: interp.Began})
-	e.x.start(&n.w, out.Effects)
-	n.m = m.State()
+	n := e.x.root(m)
 	h := e.x.hash(m, &n.w)
 	s := &e.shards[h%shardCount]
 	s.table.insert(h, 0)
@@ -277,14 +280,13 @@ func (wk *worker) expand(e *Explorer, ch *chunk) {
 		wk.choices = e.x.choices(&parent.w, wk.choices)
 		for _, c := range wk.choices {
 			asked := wk.follow(e, ch, id, parent, c)
-			for _, v := range [...]struct {
-				q interp.Asked
-				b uint8
-			}{{interp.AskedWindow, lateWindow}, {interp.AskedLeft, lateLeft}, {interp.AskedAge, lateAge}} {
-				if asked&v.q != 0 {
-					c.variant = v.b
-					wk.follow(e, ch, id, parent, c)
-				}
+			if asked&interp.AskedWindow != 0 {
+				c.variant = lateWindow
+				wk.follow(e, ch, id, parent, c)
+			}
+			if asked&interp.AskedLeft != 0 {
+				c.variant = lateLeft
+				wk.follow(e, ch, id, parent, c)
 			}
 		}
 	}
@@ -334,12 +336,18 @@ func (x *model) transition(m *interp.Machine, parent, child *node, c choice) ste
 		x.start(w, out.Effects)
 		if after, d := m.Turn(); before == 0 && after != 0 {
 			t.head = uint8(d) + 1
+			w.passed = false
 		}
 		child.m = m.State()
 	}
+	if !w.settling() {
+		w.settle()
+	}
 	x.checkState(w)
 	t.flags, t.end = x.ended(m, w)
-	t.dt = uint32((w.now - parent.w.now).Milliseconds())
+	if parent.w.slots[c.slot].action != interp.Confirm || c.op == opDie || c.op == opCrash {
+		t.dt = uint32((w.now - parent.w.now).Milliseconds()) // how long a person thinks is not lrun's time
+	}
 	t.hash = x.hash(m, w)
 	return t
 }
@@ -351,8 +359,6 @@ func (x *model) setClock(m *interp.Machine, w *world, c choice) {
 		w.window = windowOver
 	case lateLeft:
 		w.window = windowScarce
-	case lateAge:
-		m.AgeReading()
 	}
 	if x.prog.Window.For == 0 && x.prog.Window.Until < 0 {
 		return
@@ -390,7 +396,8 @@ func (x *model) ended(m *interp.Machine, w *world) (flags uint8, sig uint64) {
 		if m.FailedOver() {
 			over = 1
 		}
-		sig = 1 | uint64(e)<<8 | over<<16 | uint64(left.Len())<<24 | uint64(m.Down().Len())<<32
+		used := uint64(x.opts.Faults) - uint64(w.faults)
+		sig = uint64(e)<<48 | over<<40 | uint64(left.Len())<<32 | uint64(m.Down().Len())<<24 | used<<8 | 1
 	}
 	return flags, sig
 }
@@ -430,7 +437,7 @@ func (wk *worker) materialize(e *Explorer, s int) []node {
 
 // findBroken notes endings and the first violation of the level, the same one whatever the number of cores.
 func (e *Explorer) findBroken(chunks []chunk) {
-	best := Property(0)
+	best, at := Holds, noState
 	for i := range chunks {
 		for s := range chunks[i].cands {
 			for j := range chunks[i].cands[s] {
@@ -443,11 +450,14 @@ func (e *Explorer) findBroken(chunks []chunk) {
 				if c.flags&flagEnd != 0 {
 					e.noteEnd(c, id)
 				}
-				if c.broken != Holds && (e.broken == noState || c.broken < best) {
-					best, e.broken, e.property = c.broken, id, c.broken
+				if c.broken != Holds && (best == Holds || c.broken < best) {
+					best, at = c.broken, id
 				}
 			}
 		}
+	}
+	if best != Holds {
+		e.violate(best, at)
 	}
 }
 
@@ -455,13 +465,16 @@ func (e *Explorer) noteEnd(c *cand, id stateID) {
 	k := e.ends[c.end]
 	if k == nil {
 		k = &ending{
-			Ending: interp.Ending(c.end >> 8), Over: c.end>>16&1 == 1, Left: int(c.end >> 24 & 0xff), Down: int(c.end >> 32 & 0xff),
-			Example: id,
+			EndingSeen: EndingSeen{
+				Ending: interp.Ending(c.end >> 48), FailedOver: c.end>>40&1 == 1, Left: int(c.end >> 32 & 0xff),
+				Down: int(c.end >> 24 & 0xff), Faults: int(c.end >> 8 & 0xff),
+			},
+			example: id,
 		}
 		e.ends[c.end] = k
 	}
 	if c.flags&flagCrashed == 0 {
-		k.Clean = true
+		k.clean = true
 	}
 }
 
@@ -500,12 +513,15 @@ func (x *model) hashWorld(w *world) uint64 {
 	if w.settling() {
 		rebuild = uint64(w.ready - w.now)
 	}
-	crashed := uint64(0)
+	flags := uint64(0)
 	if w.crashed {
-		crashed = 1
+		flags = 1
+	}
+	if w.passed {
+		flags |= 2
 	}
 	h := interp.Mix(rebuild, uint64(w.state)|uint64(w.cond)<<8|uint64(w.window)<<16|uint64(w.faults)<<24|uint64(w.crashes)<<32|
-		uint64(w.guards)<<40|uint64(w.broken)<<48|crashed<<56)
+		uint64(w.guards)<<40|uint64(w.broken)<<48|flags<<56)
 	h = interp.Mix(h, w.slots[mainSlot].hash(w.now))
 	return interp.Mix(h, w.slots[leaveSlot].hash(w.now))
 }
@@ -513,7 +529,7 @@ func (x *model) hashWorld(w *world) uint64 {
 // hashServer hashes what belongs to one server.
 func (w *world) hashServer(s int, seeds pool.Set) uint64 {
 	v := uint64(0)
-	for _, set := range [...]pool.Set{w.up, w.out, w.dead, w.sick, w.fresh, seeds} {
+	for _, set := range [...]pool.Set{w.up, w.out, w.dead, w.sick, w.fresh, w.away, w.stopped, seeds} {
 		v = v<<1 | uint64(set>>s)&1
 	}
 	for _, set := range w.installed {
@@ -526,15 +542,22 @@ func (s *slot) hash(now time.Duration) uint64 {
 	if s.action == interp.NoAction && s.limbo == sure {
 		return 0
 	}
-	v := uint64(s.limbo) | uint64(s.lost)<<8
-	for i, b := range [...]bool{s.paid, s.slow, s.hung, s.over} {
-		if b {
-			v |= 1 << (16 + i)
-		}
+	v := uint64(s.limbo) | uint64(s.lost)<<8 | uint64(s.before)<<16
+	if s.paid {
+		v |= 1 << 24
+	}
+	if s.limbo != sure {
+		v |= uint64(max(s.until-now, 0)/time.Millisecond) << 32
 	}
 	if s.action == interp.NoAction {
-		return interp.Mix(1, v&^(0xe<<16))
+		return interp.Mix(1, v)
 	}
-	v |= uint64(s.action)<<32 | uint64(s.of)<<40
-	return interp.Mix(uint64(s.end-now), v)
+	u := uint64(s.action) | uint64(s.of)<<8
+	for i, b := range [...]bool{s.slow, s.hung, s.over, s.struck} {
+		if b {
+			u |= 1 << (16 + i)
+		}
+	}
+	u |= uint64((s.end-now)/time.Millisecond) << 32
+	return interp.Mix(u, interp.Mix(uint64(s.end-s.began), v))
 }

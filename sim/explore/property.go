@@ -18,6 +18,7 @@ const (
 	GuardVerified                 // … that what was taken down is verified
 	GuardQuorum                   // … that the quorum is kept
 	UpgradeOnce                   // each upgrade step comes to its end at most once a server
+	StoppedFirst                  // the installer runs only on servers whose services are stopped
 	HandsOff                      // nothing is done to a server on which an upgrade, a run or a failover is going
 	DownNamed                     // no server is left stopped without the summary naming it
 	FailedBack                    // a failed-over pool is failed back, or the end says that it is not
@@ -30,7 +31,7 @@ const (
 
 var propertyNames = [properties]string{
 	Holds: "", OneDomain: "one-domain", Service: "service", Quorum: "quorum", GuardReading: "guard-reading",
-	GuardVerified: "guard-verified", GuardQuorum: "guard-quorum", UpgradeOnce: "upgrade-once", HandsOff: "hands-off",
+	GuardVerified: "guard-verified", GuardQuorum: "guard-quorum", UpgradeOnce: "upgrade-once", StoppedFirst: "stopped-first", HandsOff: "hands-off",
 	DownNamed: "down-named", FailedBack: "failed-back", RunEnds: "run-ends", ResumeSame: "resume-same",
 	CanComplete: "can-complete", UserProperty: "user",
 }
@@ -45,9 +46,10 @@ var propertyTexts = [properties]string{
 	GuardVerified: "only the interlock keeps the next servers from being stopped while the last ones are not verified",
 	GuardQuorum:   "only the interlock keeps the pool from losing its quorum",
 	UpgradeOnce:   "an upgrade that is done is begun again on the same server",
+	StoppedFirst:  "the installer runs on a server whose services have not been stopped",
 	HandsOff:      "something is done to a server on which an upgrade, a run or a failover is still going",
 	DownNamed:     "a server is left out of service, and the summary does not name it",
-	FailedBack:    "the end does not tell that the pool is failed over",
+	FailedBack:    "the pool is left failed over, and the end does not say so or says completed",
 	RunEnds:       "the run does not end",
 	ResumeSame:    "a crash and a resume lead to an end that the run alone could not reach",
 	CanComplete:   "the run cannot complete, even when nothing goes wrong",
@@ -63,19 +65,28 @@ func (w *world) breaks(p Property) {
 	}
 }
 
-// checkStart judges the beginning of an action on a server, before it changes the world.
+// checkStart judges the beginning of an action, before it changes the world.
 func (x *model) checkStart(w *world, e *interp.Effect, s *slot) {
-	if e.Server < 0 || e.Action == interp.Look {
+	switch {
+	case e.Action == interp.Look || e.Attach:
+		return
+	case e.Server < 0:
+		if (e.Action == interp.Failover || e.Action == interp.Failback) && w.poolUnsure() {
+			w.breaks(HandsOff)
+		}
 		return
 	}
-	if s.limbo != sure && s.lost.Lasting() && !e.Attach {
+	if s.limbo != sure && s.lost.Lasting() || w.poolGoing() && e.Action.OutOfService() {
 		w.breaks(HandsOff)
 	}
-	if w.poolGoing() && e.Action.OutOfService() {
-		w.breaks(HandsOff)
+	if e.Action != interp.Upgrade {
+		return
 	}
-	if e.Action == interp.Upgrade && !e.Attach && w.installed[x.prog.At(e.ID.PC).Upgrade].Has(int(e.Server)) {
+	if w.installed[x.prog.At(e.ID.PC).Upgrade].Has(int(e.Server)) {
 		w.breaks(UpgradeOnce)
+	}
+	if !w.stopped.Has(int(e.Server)) && !w.dead.Has(int(e.Server)) {
+		w.breaks(StoppedFirst)
 	}
 }
 
@@ -90,9 +101,12 @@ func (x *model) checkState(w *world) {
 	if w.state == interp.FailedOver {
 		return
 	}
-	out := w.out &^ w.dead
+	out := (w.out | w.sick) &^ w.dead
 	if x.domainsOf(out).Len() > 1 {
 		w.breaks(OneDomain)
+	}
+	if out != 0 && !x.keepsGroups(x.all, out) {
+		w.breaks(Service)
 	}
 	if out != 0 && w.settling() && x.domainsOf(out)&x.domainsOf(w.fresh) != x.domainsOf(w.fresh) {
 		w.breaks(Service)
@@ -139,7 +153,8 @@ func (x *model) checkEnd(w *world, m *interp.Machine) {
 	if left&^m.Down() != 0 {
 		w.breaks(DownNamed)
 	}
-	if (w.state == interp.FailedOver) != m.FailedOver() && !w.poolUnsure() {
+	over := w.state == interp.FailedOver
+	if e, _ := m.Ending(); over && e == interp.Completed || over != m.FailedOver() && !w.poolUnsure() {
 		w.breaks(FailedBack)
 	}
 }

@@ -28,15 +28,19 @@ type slot struct {
 	id     interp.EffectID
 	began  time.Duration
 	end    time.Duration // when it ends, unless something befalls it
+	bound  time.Duration // when its bound passes; 0 = it has none
 	action interp.Action // NoAction: nothing is in flight
 	of     interp.Action // Look: what is looked at
 	domain int8          // of the turn that a reading is taken in, or -1
 	limbo  limbo
 	lost   interp.Action // the action in limbo
+	until  time.Duration // when the action in limbo ends, if it was begun
 	slow   bool          // it takes three times as long as it should
 	hung   bool          // it ends when its bound passes
 	over   bool          // its bound has passed, or will at end
 	paid   bool          // a fault was paid for: it may turn out failed
+	struck bool          // its server died while it was going
+	before uint8         // which of the sets of world.books the server was in before the action
 }
 
 // condition is what the readiness cmdlet says whatever the truth is: one fault buys it for as long as the explorer likes.
@@ -49,6 +53,8 @@ const (
 	saysDomainFalse
 	saysGarbled
 	saysNothing
+	saysLate  // 2015 and later: the cmdlet blocks until lrun gives it up, which counts as Busy
+	saysReady // Ready and True, though it is not so
 	conditions
 )
 
@@ -70,6 +76,8 @@ type world struct {
 	dead      pool.Set // servers that died by themselves
 	sick      pool.Set // servers whose services do not come up: one fault, for as long as the explorer likes
 	fresh     pool.Set // servers that came back since the replicas were built
+	away      pool.Set // servers failed over one by one: only a failback brings them back
+	stopped   pool.Set // servers whose services were seen to stop, and that are not back
 	installed [16]pool.Set
 
 	state   interp.PoolState
@@ -79,6 +87,7 @@ type world struct {
 	crashes uint8 // left
 	guards  uint8 // guards of the interlock that a fault may have made refuse since their last passing reading
 	crashed bool  // lrun was killed on the way here
+	passed  bool  // the runbook's latest reading in this turn let the turn begin
 	broken  Property
 }
 
@@ -112,22 +121,43 @@ func (w *world) fault() {
 	w.guards = allGuards
 }
 
+// books are the sets that an action which takes a server out of service changes before its end is known.
+func (w *world) books() [4]*pool.Set { return [4]*pool.Set{&w.up, &w.out, &w.fresh, &w.away} }
+
 // start takes in the effects of a step.
 func (x *model) start(w *world, effects []interp.Effect) {
 	for i := range effects {
 		e := &effects[i]
-		s := &w.slots[slotOf(e)]
-		lost, limbo, paid := s.lost, s.limbo, s.paid
-		*s = slot{id: e.ID, action: e.Action, of: e.Of, domain: e.Domain, began: w.now, lost: lost, limbo: limbo, paid: paid}
+		k := slotOf(e)
+		if k == leaveSlot && w.passed {
+			// The runbook let its reading grow too old: what went wrong meanwhile is no excuse for a refusal, a reading
+			// at the right place would have waited for it.
+			w.guards &^= guardReading
+		}
+		s := &w.slots[k]
 		x.checkStart(w, e, s)
+		old := *s
+		*s = slot{
+			id: e.ID, action: e.Action, of: e.Of, domain: e.Domain, began: w.now,
+			lost: old.lost, until: old.until, limbo: old.limbo, paid: old.paid, before: old.before,
+		}
 		if e.Server >= 0 && e.Action != interp.Look {
 			s.limbo, s.lost, s.paid = sure, interp.NoAction, false
-			x.takeOut(w, e)
+			s.struck = e.Attach && w.dead.Has(int(e.Server))
+			if !e.Attach {
+				x.takeOut(w, e, s)
+			}
 		}
 		d := x.duration(w, e)
+		if e.Attach {
+			d = max(old.until-w.now, 0)
+		}
 		s.end = w.now + d
-		if e.Within > 0 && d >= e.Within {
-			s.end, s.over = w.now+e.Within, true
+		if e.Within > 0 {
+			s.bound = w.now + e.Within
+			if d >= e.Within {
+				s.end, s.over = s.bound, true
+			}
 		}
 	}
 }
@@ -143,14 +173,38 @@ func slotOf(e *interp.Effect) int {
 }
 
 // takeOut keeps the books of what lrun takes out of service.
-func (x *model) takeOut(w *world, e *interp.Effect) {
+func (x *model) takeOut(w *world, e *interp.Effect, s *slot) {
 	if !e.Action.OutOfService() {
 		return
 	}
 	bit := pool.SetOf(int(e.Server))
+	s.before = 0
+	for i, b := range w.books() {
+		if *b&bit != 0 {
+			s.before |= 1 << i
+		}
+	}
 	w.out |= bit
 	w.up &^= bit
 	w.fresh &^= bit
+	if e.Action == interp.FailoverServer {
+		w.away |= bit
+	}
+}
+
+// neverBegun puts the books back as they were before an action that was never begun, or that failed before it did
+// anything.
+func (w *world) neverBegun(s *slot, a interp.Action) {
+	if !a.OutOfService() || s.id.Server < 0 {
+		return
+	}
+	bit := pool.SetOf(int(s.id.Server))
+	for i, b := range w.books() {
+		*b &^= bit
+		if s.before>>i&1 != 0 {
+			*b |= bit
+		}
+	}
 }
 
 // putBack makes a server run again; the pool then builds its replicas.
@@ -159,13 +213,19 @@ func (x *model) putBack(w *world, s int) {
 	if w.dead&bit != 0 {
 		return
 	}
+	x.unsettle(w)
 	w.up |= bit
 	w.out &^= bit
 	w.fresh |= bit
-	x.unsettle(w)
+	w.stopped &^= bit
 }
 
-func (x *model) unsettle(w *world) { w.ready = w.now + x.m.Settle.High + 1 }
+func (x *model) unsettle(w *world) {
+	if !w.settling() {
+		w.fresh = 0
+	}
+	w.ready = w.now + x.m.Settle.High + time.Second
+}
 
 // settling reports whether replicas may still be built.
 func (w *world) settling() bool { return w.ready != 0 && w.now < w.ready }
