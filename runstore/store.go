@@ -44,10 +44,30 @@ func open(dir string, o Options, files fileSystem) (*Store, error) {
 	if s.now == nil {
 		s.now = time.Now
 	}
-	if err := files.MkdirAll(s.locks()); err != nil {
+	if err := s.makeDirs(); err != nil {
 		return nil, s.cannotWrite(err)
 	}
 	return s, nil
+}
+
+// makeDirs makes the state folder, durably: a power cut must not take a folder away under a journal that is on the disk.
+func (s *Store) makeDirs() error {
+	var parents []string // of the folders that are not there yet
+	for d := s.locks(); d != filepath.Dir(d); d = filepath.Dir(d) {
+		if _, err := s.fs.ReadDir(d); err == nil {
+			break
+		}
+		parents = append(parents, filepath.Dir(d))
+	}
+	if err := s.fs.MkdirAll(s.locks()); err != nil {
+		return err
+	}
+	for _, d := range parents {
+		if err := s.fs.SyncDir(d); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Dir is the state folder's path.
