@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"runtime"
 
 	"github.com/spf13/pflag"
@@ -14,7 +15,10 @@ import (
 )
 
 func main() {
-	os.Exit(cli(context.Background(), processEnv(), os.Args[1:]))
+	// The first Ctrl-C ends what only computes; the default comes back with it, so that a second one always works.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	context.AfterFunc(ctx, stop)
+	os.Exit(cli(ctx, processEnv(), os.Args[1:]))
 }
 
 // env is everything a command may touch of the machine it runs on, so that a test can hand in its own.

@@ -80,6 +80,13 @@ func (p *plan) text() string {
 			b.WriteString(p.line(s, width, wide))
 		}
 	}
+	if rest := p.otherwise(); len(rest) > 0 {
+		b.WriteString("only if something goes wrong, or an if says so:\n")
+		for _, o := range rest {
+			used[markOf(o.action)] = true
+			fmt.Fprintf(&b, "%*s  %s %s\n", 2*wide+10, o.where, markOf(o.action), o.step)
+		}
+	}
 	b.WriteString("\n")
 	for _, s := range symbols {
 		if used[s.mark] {
@@ -139,6 +146,45 @@ func (p *plan) line(s *planStep, width columns, wide int) string {
 		line += "  else " + strings.Join(list, "; ")
 	}
 	return strings.TrimRight(line, " ") + "\n"
+}
+
+// other is a step that neither of the two nights came to.
+type other struct {
+	where  string // "line 12", "on failure"
+	action interp.Action
+	step   string
+	line   int
+}
+
+// otherwise lists the steps that come only in other nights: what an else does, what an if guards, the handlers. A step
+// that the runbook names once is listed once, however often it is written out.
+func (p *plan) otherwise() []other {
+	reached := map[int32]bool{}
+	for i := range p.turns {
+		for _, s := range p.turns[i].steps {
+			reached[s.key.pc] = true
+		}
+	}
+	var list []other
+	seen := map[other]bool{}
+	for pc := range p.prog.Instrs {
+		in := &p.prog.Instrs[pc]
+		if in.Op != interp.OpStep || reached[int32(pc)] {
+			continue
+		}
+		o := other{"line " + itoa(in.Line), in.Action, clauses(in), in.Line}
+		switch in.Handler {
+		case 1:
+			o.where = "on failure"
+		case 2:
+			o.where = "on window"
+		}
+		if !seen[o] {
+			seen[o] = true
+			list = append(list, o)
+		}
+	}
+	return list
 }
 
 // counts is the plan in one line.
@@ -223,6 +269,7 @@ type planJSON struct {
 	Product string     `json:"product"`
 	Window  *float64   `json:"window"`
 	Turns   []turnJSON `json:"turns"`
+	Other   []elseJSON `json:"otherwise"`
 	End     endsJSON   `json:"end"`
 }
 
@@ -241,6 +288,13 @@ type stepJSON struct {
 	Latest   float64  `json:"latest"`
 	Within   *float64 `json:"within"`
 	Else     []string `json:"else"`
+}
+
+type elseJSON struct {
+	Action string `json:"action"`
+	Step   string `json:"step"`
+	Where  string `json:"where"`
+	Line   int    `json:"line"`
 }
 
 type endsJSON struct {
@@ -277,6 +331,10 @@ func (p *plan) json(e *env) error {
 			tj.Steps = append(tj.Steps, p.stepJSON(&t.steps[j]))
 		}
 		out.Turns = append(out.Turns, tj)
+	}
+	out.Other = []elseJSON{}
+	for _, o := range p.otherwise() {
+		out.Other = append(out.Other, elseJSON{o.action.String(), o.step, o.where, o.line})
 	}
 	enc := json.NewEncoder(e.stdout)
 	enc.SetEscapeHTML(false)
