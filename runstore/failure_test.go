@@ -139,7 +139,7 @@ func (s *taken) Append(lines []byte) error {
 // never half a journal; every record that was taken is in it; and with a disk that works again the night goes on to its
 // end.
 func TestEveryChangeFails(t *testing.T) {
-	prog := program(t, "contoso-4.pool.yaml")
+	prog := program(t, "contoso-2.pool.yaml")
 	count := &failing{}
 	ref := testStore(t, count).mustCreate(t, prog)
 	ref.drive(t, model(t, prog), interp.Event{Kind: interp.Began})
@@ -222,7 +222,7 @@ func oneFails(t *testing.T, prog *interp.Program, at int, sticky bool) {
 	if err := on.GoOn(); err != nil {
 		t.Fatal(err)
 	}
-	if res := on.drive(t, world, interp.Event{Kind: interp.Resumed, At: watch.at}); res.Ending != interp.Completed || len(res.Upgraded) != 4 {
+	if res := on.drive(t, world, interp.Event{Kind: interp.Resumed, At: watch.at}); res.Ending != interp.Completed || len(res.Upgraded) != 2 {
 		t.Fatalf("%+v", res)
 	}
 }
