@@ -70,7 +70,7 @@ func (m *Machine) hashServer(s *State, i int) uint64 {
 	add := func(set pool.Set) { v = v<<1 | uint64(set>>i)&1 }
 	for _, set := range [...]pool.Set{
 		s.turn, s.part, s.active, s.queue, s.took, s.unverified, s.down, s.turnOut, s.touchedBy, s.skipped, s.failed, s.doubtful,
-		s.away, s.noUpgrade, s.noVerify,
+		s.away, s.noUpgrade, s.noVerify, s.seenUp,
 	} {
 		add(set)
 	}

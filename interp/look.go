@@ -82,6 +82,8 @@ func (m *Machine) lookAnswer(t int, in *Instr, ev *Event) {
 	case NotBegun:
 		m.neverBegunOn(t, in.Action)
 		switch {
+		case in.Action == Upgrade && t != mainTask && s.seenUp.Has(t) && s.down.Has(t):
+			m.stepFailed(t, InServiceAgain, false) // the next resume stops it first
 		case m.leftOver(in):
 			m.stepFailed(t, NeverBegan, false)
 		case assume == assumeRedo:

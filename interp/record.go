@@ -109,6 +109,7 @@ const (
 	Refused                    // `confirm`: the person said no
 	PoolUnread                 // the pool could not be looked at
 	MayHaveHappened            // not repeated: it may have happened already
+	InServiceAgain             // a server that this run had stopped was found in service: no installer runs into that
 	DoubtBefore                // passed: a pool action before it is in doubt
 	PausedByOperator
 	StoppedByOperator

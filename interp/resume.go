@@ -145,6 +145,7 @@ func (m *Machine) goOn(r *Reading) {
 		return
 	}
 	s.resumed = false
+	s.seenUp = r.Running & s.down
 	if s.inTurn() && s.turn != 0 {
 		m.placeTurn(r)
 	}

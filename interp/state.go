@@ -122,6 +122,7 @@ type State struct {
 	noUpgrade  pool.Set // an `upgrade` of this turn failed on them, and none was done since
 	noVerify   pool.Set // the same for `verify`
 	touchedBy  pool.Set // servers this run acted on
+	seenUp     pool.Set // seen in service at the last resume, and not acted on since
 	skipped    pool.Set
 	failed     pool.Set
 	doubtful   pool.Set

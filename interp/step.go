@@ -129,6 +129,11 @@ func (m *Machine) try(t int, in *Instr) {
 	case Failback:
 		m.survey(t, askFailback)
 	case Sleep:
+		tk.bound = left > 0 && left < in.For // it cannot end well: its bound comes first
+		if tk.bound {
+			m.act(t, Sleep, acting, Effect{For: left})
+			return
+		}
 		m.act(t, Sleep, acting, Effect{For: in.For})
 	case Hold:
 		m.act(t, Hold, acting, Effect{Within: left, For: in.For})
@@ -189,6 +194,7 @@ func (m *Machine) begunOn(t int, a Action) {
 	s := &m.st
 	bit := pool.SetOf(t)
 	s.touchedBy |= bit
+	s.seenUp &^= bit
 	if !a.OutOfService() {
 		return
 	}
@@ -274,6 +280,8 @@ func (m *Machine) actionEnded(t int, in *Instr, ev *Event) {
 		m.keepReading(&ev.Reading)
 	}
 	switch {
+	case in.Action == Sleep && tk.bound:
+		m.stepFailed(t, BoundPassed, true)
 	case ev.Outcome == Done:
 		m.stepDone(t, in, Record{})
 	case ev.Outcome == Unknown && in.Action.Changes():

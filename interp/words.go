@@ -90,6 +90,7 @@ var reasonTexts = [reasons]string{
 	AtVersion:           "has the version already",
 	BackByRunbook:       "skipped by the runbook, still due",
 	NotReached:          "not upgraded and verified (an `else` let the runbook go on), so still due",
+	InServiceAgain:      "the server is in service again, though it was stopped: somebody started it; a resume stops it first",
 	DoubtBefore:         "passed: nobody knows how the pool action before it ended",
 	WindowOver:          "the window is closed",
 	StillGoing:          "it is still going although its bound has passed; nothing else touches the server until a person has looked",
