@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -16,13 +17,15 @@ import (
 // maxHead bounds the status line and the headers of an answer, in bytes.
 const maxHead = 64 << 10
 
+// lastWords is how long a server's reason is waited for after a Write has failed.
+const lastWords = 100 * time.Millisecond
+
 var (
 	errTooLarge     = errors.New("the answer is larger than is accepted")
 	errUnasked      = errors.New("the server sent something that was not asked for")
 	errNoAnswer     = errors.New("the server closed the connection without an answer")
 	errStalled      = errors.New("the server did not answer in time")
 	errNoConnection = errors.New("no connection in time")
-	longAgo         = time.Unix(1, 0)
 	maxAuthBlob     = 48 << 10 // bytes of a token in WWW-Authenticate
 	soapType        = "application/soap+xml;charset=UTF-8"
 	userAgent       = "lrun"
@@ -179,7 +182,7 @@ func (c *conn) exchange(ctx context.Context, header http.Header, body []byte) (r
 
 	c.busy.Store(true)
 	if _, err := c.nc.Write(c.request(header, body)); err != nil {
-		return reply{}, false, err
+		return reply{}, false, c.reason(err)
 	}
 	select {
 	case r = <-c.answers:
@@ -193,6 +196,17 @@ func (c *conn) exchange(ctx context.Context, header http.Header, body []byte) (r
 	default:
 		return reply{}, true, c.why
 	}
+}
+
+// reason is why a Write failed. The reader knows better where the server has said something before it closed, such
+// as that it refuses our certificate.
+func (c *conn) reason(err error) error {
+	_ = c.nc.SetReadDeadline(time.Now().Add(lastWords))
+	<-c.gone
+	if errors.Is(c.why, os.ErrDeadlineExceeded) || errors.Is(c.why, errNoAnswer) {
+		return err
+	}
+	return c.why
 }
 
 func (c *conn) request(header http.Header, body []byte) []byte {
