@@ -53,7 +53,7 @@ func setupCheck(fs *pflag.FlagSet) action {
 			return err
 		}
 		bad := false
-		for _, name := range args {
+		for _, name := range expand(e, args) {
 			errs, warnings, err := e.checkOne(name, c.pool, set, c.json)
 			if err != nil {
 				return err

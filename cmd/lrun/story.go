@@ -19,6 +19,8 @@ type story struct {
 	spans []span
 	open  map[int8]span // the step under way, by server
 	cuts  []moment
+	dead  []moment
+	cut   map[interp.FactKind]bool // what cuts users off now, by the fact that told of it
 }
 
 // span is a step on a server, or on the pool, from its start to its end.
@@ -39,7 +41,7 @@ type moment struct {
 }
 
 func newStory(prog *interp.Program, begin start) *story {
-	return &story{prog: prog, begin: begin, desc: interp.NewDescriber(prog, begin.words), open: map[int8]span{}}
+	return &story{prog: prog, begin: begin, desc: interp.NewDescriber(prog, begin.words), open: map[int8]span{}, cut: map[interp.FactKind]bool{}}
 }
 
 // take takes a record in and gives its line of the night log, "" where it has none.
@@ -52,21 +54,39 @@ func (s *story) take(r *interp.Record) string {
 		}
 		s.open[r.Server] = span{server: r.Server, action: r.Action, phrase: phrase, from: r.At}
 	case interp.RecEnd:
+		if r.Action == interp.Failover && r.Outcome == interp.Done {
+			clear(s.cut) // the paired pool serves them
+		}
 		if sp, ok := s.open[r.Server]; ok {
 			delete(s.open, r.Server)
 			sp.to, sp.outcome = r.At, r.Outcome
 			s.spans = append(s.spans, sp)
 		}
 	case interp.RecFact:
-		if r.Ev.Count > 0 {
-			s.cuts = append(s.cuts, moment{r.At, r.Server, r.Ev.Fact, r.Ev.Count})
-		}
+		s.fact(r)
 	}
 	line := s.desc.Line(r)
 	if line != "" {
 		s.lines = append(s.lines, line)
 	}
 	return line
+}
+
+// fact notes what happened to people and servers.
+func (s *story) fact(r *interp.Record) {
+	m := moment{r.At, r.Server, r.Ev.Fact, r.Ev.Count}
+	switch r.Ev.Fact {
+	case interp.SessionsCut:
+		s.cuts = append(s.cuts, m)
+	case interp.ServerDied:
+		s.dead = append(s.dead, m)
+	case interp.QuorumLost, interp.ServiceLost:
+		s.cut[r.Ev.Fact] = true
+	case interp.QuorumRegained:
+		delete(s.cut, interp.QuorumLost)
+	case interp.ServiceRegained:
+		delete(s.cut, interp.ServiceLost)
+	}
 }
 
 // aside notes a line that is no record.
@@ -140,13 +160,19 @@ func (s *story) rows(n *sim.Night) []row {
 	if len(r.Skipped) > 0 {
 		add("skipped", "%s", strings.Join(r.Skipped, " "))
 	}
-	if st.UsersCut > 0 {
+	switch {
+	case st.UsersCut == 0:
+		add("users cut off", "none")
+	case len(s.cut) > 0:
+		add("users cut off", "up to %d, first at %s, and still when the run ends", st.UsersCut, s.begin.words(ms(st.CutAt)))
+	default:
 		add("users cut off", "up to %d, first at %s, for %s in all", st.UsersCut,
 			s.begin.words(ms(st.CutAt)), took(ms(st.CutFor)))
-	} else {
-		add("users cut off", "none")
 	}
 	add("sessions cut", "%s", s.sessions(st.SessionsCut))
+	if len(s.dead) > 0 {
+		add("died", "%s", s.places(s.dead, ""))
+	}
 	if st.QuorumLosses > 0 {
 		add("quorum lost", "%s", times(st.QuorumLosses))
 	}
@@ -175,35 +201,36 @@ func times(n int) string {
 	return fmt.Sprintf("%d times", n)
 }
 
-// sessions tells how many calls and conferences were cut, and where the most of them.
+// sessions tells how many calls and conferences were cut, and where. What died with a server is in the number alone.
 func (s *story) sessions(total int) string {
-	if total == 0 {
+	switch {
+	case total == 0:
 		return "none"
-	}
-	const most = 3
-	var parts []string
-	more := 0
-	for _, c := range s.cuts {
-		if c.fact != interp.SessionsCut {
-			continue
-		}
-		if len(parts) == most {
-			more++
-			continue
-		}
-		where := "the pool"
-		if c.server >= 0 {
-			where = s.prog.Pool.Servers[c.server].Name
-		}
-		parts = append(parts, fmt.Sprintf("%d on %s at %s", c.count, where, s.begin.words(c.at)))
-	}
-	if more > 0 {
-		parts = append(parts, fmt.Sprintf("and %s more", times(more)))
-	}
-	if len(parts) == 0 {
+	case len(s.cuts) == 0:
 		return fmt.Sprint(total)
 	}
-	return fmt.Sprintf("%d: %s", total, strings.Join(parts, ", "))
+	return fmt.Sprintf("%d: %s", total, s.places(s.cuts, "%d on "))
+}
+
+// places tells where and when, the first three of it.
+func (s *story) places(list []moment, count string) string {
+	const most = 3
+	var parts []string
+	for i, m := range list {
+		if i == most {
+			parts = append(parts, fmt.Sprintf("and %s more", times(len(list)-most)))
+			break
+		}
+		where := "the pool"
+		if m.server >= 0 {
+			where = s.prog.Pool.Servers[m.server].Name
+		}
+		if count != "" {
+			where = fmt.Sprintf(count, m.count) + where
+		}
+		parts = append(parts, where+" at "+s.begin.words(m.at))
+	}
+	return strings.Join(parts, ", ")
 }
 
 // windowEnd is when the window ends, since the start of the run.
