@@ -94,7 +94,7 @@ func BenchmarkBareHeap(b *testing.B) {
 	if _, err := interp.Drive(context.Background(), m, w); err != nil {
 		b.Fatal(err)
 	}
-	n := w.Due()
+	n := w.Pushed()
 	for b.Loop() {
 		sim.BareHeap(n, 8)
 	}

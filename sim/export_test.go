@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// Due is how many things have been due so far.
-func (m *Model) Due() int { return int(m.st.queue.seq) }
+// Pushed is how many things have been made due so far.
+func (m *Model) Pushed() int { return int(m.st.queue.seq) }
 
 // BareHeap pushes and pops n empty events, as many at a time in the heap as depth, and nothing else.
 func BareHeap(n, depth int) {

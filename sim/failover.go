@@ -21,7 +21,7 @@ func (m *Model) failover(j *job, in *interp.Instr) {
 		return
 	}
 	if m.cmsPlace() == pool.CMSHere {
-		if !in.Disaster && m.covered(pool.FaultReplica, interp.Pool) != nil || m.cfg.start.Stale != 0 {
+		if stale := m.covered(pool.FaultReplica, interp.Pool) != nil || m.cfg.start.Stale != 0; stale && !in.Disaster {
 			m.fails(poolJob, j, textReplicas)
 			return
 		}

@@ -64,7 +64,7 @@ type fuzzer struct {
 // wordList is the words for effects in an order that is always the same.
 func wordList() []string {
 	return []string{"drain", "stop", "start", "upgrade", "restart", "verify 2", "verify", "hold", "failover server drain",
-		"failover server", "failback server", "run", "run database", "failover", "failback", "confirm", "notify", "sleep",
+		"failover server", "failback server", "run", "run database", "failover", "failover disaster", "failback", "confirm", "notify", "sleep",
 		"read", "survey"}
 }
 

@@ -23,6 +23,7 @@ func (m *Model) upgrade(who int8, j *job, in *interp.Instr) {
 	}
 	sv.inHands, sv.step, sv.install = true, in.Upgrade, j.befall
 	sv.installs++
+	m.st.queue.drop(who, dueInstall)
 	at := satAdd(m.st.now, j.befall.stretch(Draw(m.ch, "upgrade", m.cfg.model.Upgrade)))
 	m.push(entry{at: at, kind: dueInstall, who: who, gen: sv.installs})
 }

@@ -128,6 +128,7 @@ func (m *Model) carryOut(who int8, j *job, e *interp.Effect, in *interp.Instr) {
 // after makes the next step of a job due.
 func (m *Model) after(who int8, j *job, ms int64, stage uint8) {
 	j.stage = stage
+	m.st.queue.drop(who, dueJob)
 	if ms >= never {
 		return
 	}

@@ -54,6 +54,7 @@ func TestPoolFailover(t *testing.T) {
 	}
 }
 
+// Every condition of a failover is checked as it begins, and refused in words.
 func TestFailoverRefused(t *testing.T) {
 	for scenario, text := range map[string]string{
 		"start: {backup: nonsteady}":                          "backup service of pool01.contoso.com",
@@ -74,6 +75,7 @@ func TestFailoverRefused(t *testing.T) {
 	}
 }
 
+// A crash of lrun ends nothing in the world but what only lrun could carry on.
 func TestAway(t *testing.T) {
 	h := byHand(t, newest(t, singles(4)), "")
 	h.end(h.do("stop", 1, 0))
@@ -122,6 +124,7 @@ func TestConfirmAndRun(t *testing.T) {
 	h.wants(h.end(h.do("run database", 0, 0)), interp.Failed, 72*minute, "database update is due")
 }
 
+// A registrar whose routing groups are gone altogether waits for a second server that has their data.
 func TestStartWaitsForGroups(t *testing.T) {
 	h := byHand(t, newest(t, singles(8)), "")
 	h.do("stop", 1, 0) // the first group has its replicas on the first three servers
@@ -137,6 +140,7 @@ func TestStartWaitsForGroups(t *testing.T) {
 	}
 }
 
+// After a failover the users who were cut off are served by the backup pool, and the CMS stays where it was moved to.
 func TestFailoverServesTheUsers(t *testing.T) {
 	h := byHand(t, newest(t, singles(6)), "start: {cms: here}")
 	h.do("stop", 1, 0)
@@ -158,6 +162,7 @@ func TestFailoverServesTheUsers(t *testing.T) {
 	h.wants(h.end(h.do("failover", 0, time.Hour)), interp.Done, 81*minute, "")
 }
 
+// Those who have lost their service already are not cut off again when the pool loses its quorum.
 func TestUsersAreCutOffOnce(t *testing.T) {
 	h := byHand(t, newest(t, singles(6)), "")
 	var told int32
@@ -185,5 +190,19 @@ func TestLookAtAFailure(t *testing.T) {
 	h.Away(time.Hour)
 	if got := h.look(id, interp.Upgrade); got != interp.Failed {
 		t.Errorf("the installer is %s", got)
+	}
+}
+
+// A pool that is down cannot answer for its own copy: with `disaster` only the backup pool has to be well.
+func TestFailoverDisaster(t *testing.T) {
+	h := byHand(t, newest(t, singles(3)), "start: {down: [fe01.contoso.com, fe02.contoso.com], cms: here, "+
+		"stale: [fe03.contoso.com], backup: nonsteady}")
+	if s := h.Stats(); s.UsersCut != 12000 {
+		t.Errorf("%+v", s)
+	}
+	h.wants(h.end(h.do("failover", 0, time.Hour)), interp.Failed, 5*time.Second, "backup service of pool01")
+	h.wants(h.end(h.do("failover disaster", 0, time.Hour)), interp.Done, 23*minute+5*time.Second, "")
+	if s := h.Stats(); s.CutFor != h.Now().Milliseconds() {
+		t.Errorf("%+v at %s", s, h.Now())
 	}
 }

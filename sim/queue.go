@@ -1,6 +1,7 @@
 package sim
 
-// maxQueue is how many things can be due at one time. Each effect in flight has at most two entries, each server two.
+// maxQueue is how many things can be due at one time. Each effect in flight has at most two entries and each server three
+// (what a server or a cmdlet did not come to is taken out when the next thing begins); the rest is for what is to be told.
 const maxQueue = 192
 
 // kind says what is due.

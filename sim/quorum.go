@@ -110,6 +110,7 @@ func (m *Model) countCut() {
 func (m *Model) rebuild() {
 	st := &m.st
 	st.gen++
+	st.queue.drop(0, dueSettle)
 	if st.holding == 0 {
 		st.settling = false
 		return

@@ -33,6 +33,7 @@ func (m *Model) setPhase(who int8, ph phase) {
 func (m *Model) serverAt(who int8, at int64) {
 	sv := &m.st.servers[who]
 	sv.gen++
+	m.st.queue.drop(who, dueServer)
 	m.push(entry{at: at, kind: dueServer, who: who, gen: sv.gen})
 }
 

@@ -179,9 +179,6 @@ func TestDeadServer(t *testing.T) {
 	}
 }
 
-// Every condition of a failover is checked as it begins, and refused in words.
-// A crash of lrun ends nothing in the world but what only lrun could carry on.
-// A registrar whose routing groups are gone altogether waits for a second server that has their data.
 func TestServerFailoverKeepsQuorum(t *testing.T) {
 	h := byHand(t, newest(t, singles(3)), "")
 	h.end(h.do("stop", 1, 0))
@@ -261,6 +258,3 @@ func TestServices(t *testing.T) {
 	}
 	h.end(restart)
 }
-
-// After a failover the users who were cut off are served by the backup pool, and the CMS stays where it was moved to.
-// Those who have lost their service already are not cut off again when the pool loses its quorum.

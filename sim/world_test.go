@@ -31,6 +31,7 @@ for each domain:
   run "exit 0"
 end
 failover
+failover disaster
 failback
 run "Test-CsDatabase -ConfiguredDatabases"
 run "exit 0"
@@ -119,7 +120,7 @@ var steps = map[string]struct {
 	"restart": {interp.Restart, 0}, "verify 2": {interp.Verify, 0}, "verify": {interp.Verify, 1},
 	"hold": {interp.Hold, 0}, "failover server drain": {interp.FailoverServer, 0},
 	"failover server": {interp.FailoverServer, 1}, "failback server": {interp.FailbackServer, 0},
-	"run": {interp.Run, 0}, "run database": {interp.Run, 1}, "failover": {interp.Failover, 0},
+	"run": {interp.Run, 0}, "run database": {interp.Run, 1}, "failover": {interp.Failover, 0}, "failover disaster": {interp.Failover, 1},
 	"failback": {interp.Failback, 0}, "confirm": {interp.Confirm, 0}, "notify": {interp.Notify, 0},
 	"sleep": {interp.Sleep, 0}, "read": {interp.Read, 0}, "survey": {interp.Survey, 0},
 }
