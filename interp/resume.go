@@ -168,14 +168,34 @@ func (m *Machine) placeTurn(r *Reading) {
 	again := false
 	for t := range mainTask {
 		if m.backInService(t, r) {
-			s.tasks[t].at, s.tasks[t].phase = none, idle // its way through the body begins anew
+			m.takeOutAnew(&s.tasks[t])
 			again = true
 		}
 	}
-	if again && s.part&s.down == 0 && s.doubtful == 0 {
+	if again && s.part&s.down&^r.Running == 0 && s.doubtful == 0 {
 		// Nobody is down any more: the body's own gates and the interlock judge anew.
 		body := m.prog.Instrs[s.loop].Body
 		s.leave, main.pc, main.at = false, body, body
+	}
+}
+
+// takeOutAnew sends a server back to the step of the body that first takes it out of service, and past what stands before
+// that, which need not be safe to repeat. Where an `if` stands before it, its way begins anew as a whole: which branch it
+// takes now is not known.
+func (m *Machine) takeOutAnew(tk *task) {
+	tk.at, tk.phase = none, idle
+	fork := int32(none)
+	for pc := m.prog.Instrs[m.st.loop].Body; pc < m.prog.Instrs[m.st.loop].Next; pc++ {
+		in := &m.prog.Instrs[pc]
+		switch {
+		case in.Op == OpIf:
+			return
+		case in.Op == OpFork:
+			fork = pc
+		case in.Op == OpStep && in.Scope == ScopeServer && in.Action.OutOfService() && !in.InElse && fork != none:
+			tk.at, tk.anchor, tk.phase = fork, pc, held
+			return
+		}
 	}
 }
 
