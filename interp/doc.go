@@ -13,7 +13,7 @@
 // one flat value: a copy is a fork of the night.
 //
 // The rules of the language that no name tells live in few places: rule 2 in gate.go (readingForWait) and step.go
-// (outOfTries), the interlock of rule 3 in gate.go (verdict), rule 4 in look.go, rule 5 in step.go (taskFailed), rules 6
+// (outOfTries), the interlock of rule 3 in gate.go (verdict), rule 4 in look.go, rule 5 in step_end.go (taskFailed), rules 6
 // and 7 in turn.go and resume.go.
 //
 // The package imports lang and pool, and nothing that touches the outside.
