@@ -8,29 +8,21 @@ import (
 	"github.com/lrun/lrun/sim"
 )
 
-// BenchmarkNight12 is one whole night of a pool of twelve: machine and model, without a log.
+// BenchmarkNight12 is one whole night of a pool of twelve: machine and model, without a log, as `simulate --runs` plays it.
 func BenchmarkNight12(b *testing.B) {
-	prog := compile(b, loadPool(b, "contoso-12"), seedRunbook)
-	ctx := context.Background()
-	w, err := sim.New(prog, nil, sim.First{})
+	r, err := sim.NewRehearsal(compile(b, loadPool(b, "contoso-12"), seedRunbook), nil, interp.Args{})
 	if err != nil {
 		b.Fatal(err)
 	}
+	ctx := context.Background()
 	events := 0
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
-		w.Again(sim.Seeded(uint64(i)))
-		m := interp.New(prog, interp.Args{})
-		m.Quiet()
-		for ev := (interp.Event{Kind: interp.Began}); ; events++ {
-			w.Start(m.Step(ev).Effects)
-			if _, done := m.Result(); done {
-				break
-			}
-			if ev, err = w.Next(ctx); err != nil {
-				b.Fatal(err)
-			}
+		n, err := r.Night(ctx, sim.Seeded(uint64(i)), nil)
+		if err != nil {
+			b.Fatal(err)
 		}
+		events += n.Events
 	}
 	b.ReportMetric(float64(events)/float64(b.N), "events/night")
 }

@@ -258,3 +258,17 @@ func TestServices(t *testing.T) {
 	}
 	h.end(restart)
 }
+
+// What is paused goes on when it is started, and nobody is cut off.
+func TestStartWhileDraining(t *testing.T) {
+	h := byHand(t, newest(t, singles(4)), "")
+	drain := h.do("drain", 1, 5*minute)
+	h.end(drain)
+	h.wants(h.end(h.do("start", 1, 0)), interp.Done, 5*minute+5*time.Second, "")
+	for range 30 {
+		h.end(h.do("sleep", 0, 0))
+	}
+	if !h.Server(0).Active || h.Stats().SessionsCut != 0 {
+		t.Errorf("%+v, %+v: the drain goes on behind the start", h.Server(0), h.Stats())
+	}
+}

@@ -66,6 +66,10 @@ func (m *Model) start(who int8, j *job) {
 		m.fails(who, j, textStartFails)
 	case sv.phase == running:
 		m.after(who, j, quick, simpleStage)
+	case sv.phase == draining: // what is paused goes on, with the sessions that are left
+		m.serverAt(who, never)
+		m.setPhase(who, running)
+		m.after(who, j, quick, simpleStage)
 	case sv.denied || b.denied:
 		sv.denied = true
 		m.fails(who, j, textDenied)
