@@ -1,6 +1,7 @@
 package explore
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -17,6 +18,7 @@ type Answer struct {
 	Depth       int // of the longest shortest path
 	Faults      int
 	Crashes     int
+	Clock       time.Duration // time of day at which the run starts; -1 = not given
 
 	// WorstCase is the longest any run within the bounds takes to its end, operator pauses and time between a crash and
 	// its resume excluded. It and LatestStart are zero where a property is violated: then not all runs were looked at.
@@ -51,7 +53,7 @@ func Prove(ctx context.Context, prog *interp.Program, opts Options) (*Answer, er
 	}
 	a := &Answer{
 		States: e.states(), Transitions: e.transitions, Depth: e.depth,
-		Faults: opts.Faults, Crashes: opts.Crashes, Endings: e.endings(),
+		Faults: opts.Faults, Crashes: opts.Crashes, Clock: -1, Endings: e.endings(),
 	}
 	if e.property == Holds {
 		e.judgeWhole(a)
@@ -59,6 +61,7 @@ func Prove(ctx context.Context, prog *interp.Program, opts Options) (*Answer, er
 	a.Property = e.property
 	if e.property != Holds {
 		a.Trace = e.x.tell(e.night)
+		a.Trace.Inevitable = e.x.inevitable(e.night, e.property)
 		return a, nil
 	}
 	for pc := range e.cover {
@@ -66,6 +69,10 @@ func Prove(ctx context.Context, prog *interp.Program, opts Options) (*Answer, er
 			a.Unreached = append(a.Unreached, int32(pc))
 		}
 	}
+	slices.SortStableFunc(a.Unreached, func(i, j int32) int {
+		x, y := &prog.Instrs[i], &prog.Instrs[j]
+		return cmp.Or(cmp.Compare(x.File, y.File), cmp.Compare(x.Line, y.Line), cmp.Compare(x.Col, y.Col))
+	})
 	return a, nil
 }
 
@@ -178,6 +185,9 @@ func (e *Explorer) endings() []EndingSeen {
 type Trace struct {
 	Lines  []TraceLine
 	Result interp.Result
+	// Inevitable is the event, counted from 1, from which the violation cannot be avoided even if nothing more goes
+	// wrong; 0 is the start of the run, -1 not known.
+	Inevitable int
 
 	night []choice
 }
@@ -188,6 +198,9 @@ type TraceLine struct {
 	Record *interp.Record // nil: Befell says what happened in the world
 	Befell string
 	Cost   bool // Befell is a fault or a crash that the bounds count
+
+	crash bool
+	step  int // the event that it belongs to, from 1
 }
 
 // path is the choices that lead to a state.
@@ -212,22 +225,29 @@ func (e *Explorer) path(id stateID) []choice {
 func (x *model) tell(night []choice) *Trace {
 	m := interp.New(x.prog, interp.Args{})
 	m.SetGuards(x.opts.guards)
-	t := &Trace{night: night}
+	t := &Trace{night: night, Inevitable: -1}
 	n := node{w: x.begin()}
 	out := m.Step(interp.Event{Kind: interp.Began})
 	x.start(&n.w, out.Effects)
-	t.records(out)
+	t.records(out, 0)
 	n.m = m.State()
-	for _, c := range night {
+	deaths := 0 // lines of servers that died since the last event
+	for i, c := range night {
 		var next node
 		s := n.w.slots[c.slot]
 		st := x.transition(m, &n, &next, c)
 		words, cost := x.befell(&n.w, &next.w, c, &s)
 		if words != "" {
-			t.Lines = append(t.Lines, TraceLine{At: next.w.now, Befell: words, Cost: cost})
+			t.Lines = append(t.Lines, TraceLine{At: next.w.now, Befell: words, Cost: cost, crash: c.op == opCrash, step: i + 1})
+		}
+		if c.op == opDie {
+			deaths++
+		} else {
+			t.late(deaths, next.w.now)
+			deaths = 0
 		}
 		if st.out != nil {
-			t.records(st.out)
+			t.records(st.out, i+1)
 		}
 		n = next
 	}
@@ -235,10 +255,21 @@ func (x *model) tell(night []choice) *Trace {
 	return t
 }
 
-func (t *Trace) records(out *interp.Output) {
+// late moves the latest n lines to the moment before the event that followed them: that is when the servers died at the
+// latest.
+func (t *Trace) late(n int, at time.Duration) {
+	for i := len(t.Lines) - 1; i >= 0 && n > 0; i-- {
+		if t.Lines[i].Befell != "" {
+			t.Lines[i].At = max(t.Lines[i].At, at)
+			n--
+		}
+	}
+}
+
+func (t *Trace) records(out *interp.Output, step int) {
 	for i := range out.Records {
 		r := out.Records[i]
-		t.Lines = append(t.Lines, TraceLine{At: r.At, Record: &r})
+		t.Lines = append(t.Lines, TraceLine{At: r.At, Record: &r, step: step})
 	}
 }
 

@@ -72,8 +72,12 @@ func (x *model) pass(w *world, s *slot, c choice) {
 		}
 	}
 	if end > w.now {
+		if w.justDied {
+			w.ready += end - w.now // the server may have died just before this
+		}
 		w.now = end
 	}
+	w.justDied = false
 }
 
 // delay makes an effect take longer than it should.
@@ -286,6 +290,7 @@ func (x *model) die(w *world, server int) {
 	w.fault()
 	w.dead = w.dead.Add(server)
 	x.unsettle(w)
+	w.justDied = true
 	if s := &w.slots[server]; s.action.Changes() {
 		s.struck = true
 	}

@@ -97,10 +97,10 @@ func (x *model) choices(w *world, buf []choice) []choice {
 // fingerprint sees to. A death is noticed by what looks at the pool and by what goes on on the server itself, and it
 // matters at once where it costs the pool its quorum. Before any other event it might as well come after it.
 func (x *model) deaths(w *world, next int, buf []choice) []choice {
-	looks := x.opts.EveryOrder
+	looks := x.opts.EveryOrder || next == mainSlot && w.passed // by what comes next, a reading may have grown too old
 	if !looks {
 		switch w.slots[next].action {
-		case interp.Read, interp.Survey, interp.Hold, interp.Failback, interp.Look, interp.Confirm:
+		case interp.Read, interp.Survey, interp.Hold, interp.Failback, interp.Look:
 			looks = true
 		}
 	}
@@ -189,8 +189,8 @@ func (x *model) readChoices(w *world, s *slot, one func(op, uint8)) {
 			continue
 		case c == saysLate && (x.pool.Product < pool.SfB2015 || s.bound == 0):
 			continue
-		case c == saysReady && state == interp.Ready && (d < 0 || domains.Has(d)) && !w.settling():
-			continue // it is no lie
+		case c == saysReady && (d < 0 || w.settling() || x.pool.Quorum(w.running()&^x.pool.Domains[d].Servers, true)):
+			continue // a cmdlet that is wrong about replicas leaves nobody any guard; about the quorum lrun counts itself
 		}
 		one(opCondition, uint8(c))
 	}

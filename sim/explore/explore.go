@@ -520,6 +520,9 @@ func (x *model) hashWorld(w *world) uint64 {
 	if w.passed {
 		flags |= 2
 	}
+	if w.justDied {
+		flags |= 4
+	}
 	h := interp.Mix(rebuild, uint64(w.state)|uint64(w.cond)<<8|uint64(w.window)<<16|uint64(w.faults)<<24|uint64(w.crashes)<<32|
 		uint64(w.guards)<<40|uint64(w.broken)<<48|flags<<56)
 	h = interp.Mix(h, w.slots[mainSlot].hash(w.now))

@@ -87,8 +87,10 @@ type world struct {
 	crashes uint8 // left
 	guards  uint8 // guards of the interlock that a fault may have made refuse since their last passing reading
 	crashed bool  // lrun was killed on the way here
-	passed  bool  // the runbook's latest reading in this turn let the turn begin
-	broken  Property
+	// justDied: a server died since the last event, at any moment until the next one.
+	justDied bool
+	passed   bool // the runbook's latest reading in this turn let the turn begin
+	broken   Property
 }
 
 // The guards of the interlock, as bits of world.guards.
