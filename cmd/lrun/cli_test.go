@@ -245,3 +245,45 @@ func TestHistogram(t *testing.T) {
 		t.Errorf("of one value: %v, want %v", got, want)
 	}
 }
+
+// TestBadRunbooks hands in what no editor of text would save; each is one clear finding, and exit code 2.
+func TestBadRunbooks(t *testing.T) {
+	for name, tt := range map[string]struct{ src, want string }{
+		"nested":   {strings.Repeat("if paired:\n", 10_000), ":65:10: error: nested deeper than 64 levels"},
+		"no UTF-8": {"note \"\xff\xfe\"\n", ":1:7: error: the file is not UTF-8"},
+		"binary":   {"MZ\x90\x00\x03\x00\x00", ":1:4: error: the file is binary"},
+		"ends":     {strings.Repeat("end\n", 1000), ":1:1: error: "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			file := t.TempDir() + "/bad.lrun"
+			if err := os.WriteFile(file, []byte(tt.src), 0o666); err != nil {
+				t.Fatal(err)
+			}
+			code, out, errs := capture("check", file)
+			if code != exitUsage || errs != "" || !strings.Contains(out, tt.want) || len(out) > 20_000 {
+				t.Errorf("exit code %d\n%s%s", code, clip(out), errs)
+			}
+		})
+	}
+}
+
+// TestPageIsTheSameForTheSameNight writes a report twice.
+func TestPageIsTheSameForTheSameNight(t *testing.T) {
+	var pages [2][]byte
+	for i := range pages {
+		file := t.TempDir() + "/night.html"
+		if code, _, errs := capture("simulate", "lync2013-cu", "--pool", "contoso-9", "--seed", "3", "--report", file); code != exitDone {
+			t.Fatal(errs)
+		}
+		var err error
+		if pages[i], err = os.ReadFile(file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !bytes.Equal(pages[0], pages[1]) {
+		t.Error("two pages of the same night differ")
+	}
+	if n := bytes.Count(pages[0], []byte("<rect")); n < 9*4 {
+		t.Errorf("the timeline has %d bars", n)
+	}
+}

@@ -16,12 +16,12 @@ var pageText string
 
 var pageTemplate = template.Must(template.New("page").Parse(pageText))
 
-// The timeline's geometry, in the units of its SVG.
+// The timeline's geometry, in the units of its SVG. They are whole numbers, so that the page is the same everywhere.
 const (
-	axisLeft  = 120.0
-	axisWidth = 960.0
-	laneTop   = 30.0
-	laneStep  = 24.0
+	axisLeft  = 1800
+	axisWidth = 14400
+	laneTop   = 450
+	laneStep  = 360
 )
 
 // page is the report of a night as one HTML file that needs nothing else.
@@ -31,7 +31,7 @@ type page struct {
 	Rows                  []row
 	Steps                 []stepRow
 	Lines                 []string
-	Width, Height, Bottom float64
+	Width, Height, Bottom int
 	Lanes                 []lane
 	Ticks                 []tick
 	Legend                []string
@@ -39,17 +39,17 @@ type page struct {
 
 type lane struct {
 	Name string
-	Y    float64
+	Y    int
 	Bars []bar
 }
 
 type bar struct {
-	X, W         float64
+	X, W         int
 	Class, Title string
 }
 
 type tick struct {
-	X     float64
+	X     int
 	Label string
 }
 
@@ -59,13 +59,13 @@ type stepRow struct{ From, To, Took, Target, Step, Outcome string }
 func (s *story) page(n *sim.Night) ([]byte, error) {
 	p := &page{
 		Title: s.prog.Name, Pool: s.prog.Pool.Name, Headline: headline(n), Good: n.Result.ExitCode() == exitDone,
-		Rows: s.rows(n), Lines: s.lines, Width: axisLeft + axisWidth + 20,
+		Rows: s.rows(n), Lines: s.lines, Width: axisLeft + axisWidth + 300,
 	}
 	total := max(n.Result.Elapsed, time.Minute)
-	x := func(d time.Duration) float64 { return axisLeft + axisWidth*float64(d)/float64(total) }
+	x := func(d time.Duration) int { return axisLeft + int(axisWidth*d.Milliseconds()/total.Milliseconds()) }
 	p.lanes(s, x, total)
-	p.Bottom = laneTop + laneStep*float64(len(p.Lanes))
-	p.Height = p.Bottom + 24
+	p.Bottom = laneTop + laneStep*len(p.Lanes)
+	p.Height = p.Bottom + 150
 	p.ticks(s, x, total)
 	for _, sp := range s.spans {
 		if sp.to == sp.from {
@@ -89,10 +89,10 @@ func (s *story) target(server int8) string {
 }
 
 // lanes draws a lane for the pool and one for each server, with a bar for each step that took time.
-func (p *page) lanes(s *story, x func(time.Duration) float64, total time.Duration) {
+func (p *page) lanes(s *story, x func(time.Duration) int, total time.Duration) {
 	used := map[string]bool{}
 	for server := int8(-1); int(server) < len(s.prog.Pool.Servers); server++ {
-		l := lane{Name: "pool", Y: laneTop + laneStep*float64(server+1)}
+		l := lane{Name: "pool", Y: laneTop + laneStep*int(server+1)}
 		if server >= 0 {
 			l.Name = s.target(server)
 		}
@@ -103,7 +103,7 @@ func (p *page) lanes(s *story, x func(time.Duration) float64, total time.Duratio
 			class := barClass(&sp)
 			used[class] = true
 			from, to := x(sp.from), x(min(sp.to, total))
-			l.Bars = append(l.Bars, bar{from, max(to-from, 1), class, fmt.Sprintf("%s %s: %s, %s to %s (%s)",
+			l.Bars = append(l.Bars, bar{from, max(to-from, 15), class, fmt.Sprintf("%s %s: %s, %s to %s (%s)",
 				s.target(server), sp.phrase, sp.outcome, s.begin.words(sp.from), s.begin.words(sp.to), took(sp.to-sp.from))})
 		}
 		p.Lanes = append(p.Lanes, l)
@@ -142,7 +142,7 @@ func barClass(sp *span) string {
 }
 
 // ticks marks the time axis at a step that gives between four and twelve marks.
-func (p *page) ticks(s *story, x func(time.Duration) float64, total time.Duration) {
+func (p *page) ticks(s *story, x func(time.Duration) int, total time.Duration) {
 	every := 15 * time.Minute
 	for _, d := range []time.Duration{30 * time.Minute, time.Hour, 2 * time.Hour, 4 * time.Hour, 12 * time.Hour, 24 * time.Hour} {
 		if total/every > 12 {
@@ -155,7 +155,6 @@ func (p *page) ticks(s *story, x func(time.Duration) float64, total time.Duratio
 		offset = (every - s.begin.clock%every) % every
 	}
 	for d := offset; d <= total; d += every {
-		label := s.begin.words(d)
-		p.Ticks = append(p.Ticks, tick{x(d), label})
+		p.Ticks = append(p.Ticks, tick{x(d), s.begin.short(d)})
 	}
 }

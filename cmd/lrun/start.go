@@ -50,6 +50,15 @@ func (s start) words(d time.Duration) string {
 	return hms(d % day)
 }
 
+// short is the time of day, or the hours since the start, without the seconds: for the axis of a drawing.
+func (s start) short(d time.Duration) string {
+	d += s.clock
+	if s.given {
+		d %= 24 * time.Hour
+	}
+	return hms(d)[:5]
+}
+
 func hms(d time.Duration) string {
 	return fmt.Sprintf("%02d:%02d:%02d", d/time.Hour, d/time.Minute%60, d/time.Second%60)
 }
