@@ -39,7 +39,7 @@ func NewJob(id string, s Script, args any, as Logon) (JobStartArgs, error) {
 	if !jobID.MatchString(id) {
 		return JobStartArgs{}, fmt.Errorf("job id %q is not made of a-z, 0-9 and -", id)
 	}
-	if !s.IsJob() {
+	if !s.IsJob() && !s.Hops() {
 		return JobStartArgs{}, fmt.Errorf("%w as a job: %q", ErrUnknownScript, s)
 	}
 	request, err := encodeRequest(s, args, "")
@@ -66,6 +66,16 @@ const jobCommand = `& ([ScriptBlock]::Create([System.IO.File]::ReadAllText([Syst
 func (s Script) IsJob() bool {
 	switch s {
 	case Upgrade, Run, FailoverPool, FailbackPool, FailoverCMS, FailoverComputer, FailbackComputer:
+		return true
+	}
+	return false
+}
+
+// Hops reports that a script only reads, and reads on another machine: AD, or the SQL server of the Central Management
+// store. A network logon without delegation cannot do that, so that it may be run as a job too, under an account that can.
+func (s Script) Hops() bool {
+	switch s {
+	case Registrar, Backup, CMS, Edge, Mirror, Computers, Hop:
 		return true
 	}
 	return false
