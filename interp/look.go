@@ -81,6 +81,9 @@ func (m *Machine) lookAnswer(t int, in *Instr, ev *Event) {
 		m.tryFailed(t, in, ActionFailed)
 	case NotBegun:
 		m.neverBegunOn(t, in.Action)
+		if tk.count > settleFrom { // lrun was away: the bound of what never began starts when it can begin
+			tk.began, tk.tryAt, tk.bound, over = s.now, s.now, false, false
+		}
 		switch {
 		case in.Action == Upgrade && t != mainTask && s.seenUp.Has(t) && s.down.Has(t):
 			m.stepFailed(t, InServiceAgain, false) // the next resume stops it first

@@ -334,6 +334,13 @@ func (e *env) resume(td *datadriven.TestData) {
 	for _, a := range td.CmdArgs {
 		who := e.servers(a.Vals[:1])
 		switch {
+		case a.Key == "after":
+			d, err := pool.ParseDuration(a.Vals[0])
+			if err != nil {
+				e.t.Fatal(err)
+			}
+			e.now += d
+			ev.At = e.now
 		case a.Key == "done" && a.Vals[0] == "pool":
 			ev.Assume.PoolDone = true
 		case a.Key == "redo" && a.Vals[0] == "pool":
