@@ -26,7 +26,7 @@ func (m *Model) spread(first bool) {
 		}
 		return
 	}
-	todo := st.thin
+	var todo uint32
 	for s := m.cfg.all &^ on; s != 0; s &= s - 1 {
 		todo |= st.has[nth(s, 0)]
 	}
@@ -84,7 +84,7 @@ func (m *Model) fill(g int, on pool.Set) {
 	st := &m.st
 	gr := &st.groups[g]
 	bit := uint32(1) << g
-	st.thin, st.crowd = st.thin&^bit, st.crowd&^bit
+	st.crowd &^= bit
 	var used pool.Set
 	for s := gr.on; s != 0; s &= s - 1 {
 		mates := m.cfg.mates[nth(s, 0)]
@@ -101,7 +101,6 @@ func (m *Model) fill(g int, on pool.Set) {
 			st.crowd |= bit
 		}
 		if free == 0 {
-			st.thin |= bit
 			break
 		}
 		k := 0

@@ -197,3 +197,13 @@ func TestHoldIsClosedForm(t *testing.T) {
 		}
 	}
 }
+
+// TestVoteComesBack: a server that waits in Starting for the database's vote comes up when it is there.
+func TestVoteComesBack(t *testing.T) {
+	h := byHand(t, newest(t, singles(2)), "faults:\n  - {sql: lost, at: 1m, for: 59m}")
+	h.end(h.do("stop", 1, 0))
+	if h.Stats().QuorumLosses != 1 {
+		t.Fatalf("%+v", h.Stats())
+	}
+	h.wants(h.end(h.do("start", 2, 2*time.Hour)), interp.Done, time.Hour, "")
+}

@@ -188,7 +188,10 @@ func (m *Model) sessionsLeft(who int8) int32 {
 	span, rest, floor := sv.drainTo-sv.drainFrom, sv.drainTo-m.st.now, int64(0)
 	if sv.drainTo >= never {
 		span = m.cfg.model.Drain.High.Milliseconds()
-		rest, floor = sv.drainFrom+span-m.st.now, min(3, int64(sv.sessions))
+		rest = sv.drainFrom + span - m.st.now
+		if !m.rgsStuck(who) { // where only a counter is wrong, the sessions themselves end
+			floor = min(3, int64(sv.sessions))
+		}
 	}
 	if rest <= 0 || span <= 0 || sv.sessions == 0 {
 		return int32(floor)

@@ -272,3 +272,44 @@ func TestStartWhileDraining(t *testing.T) {
 		t.Errorf("%+v, %+v: the drain goes on behind the start", h.Server(0), h.Stats())
 	}
 }
+
+func TestRGSCounter(t *testing.T) {
+	h := byHand(t, newest(t, singles(4)), "faults:\n  - {server: fe01.contoso.com, rgs: stuck, at: 5m}")
+	drain := h.do("drain", 1, 30*minute)
+	h.wants(h.end(drain), interp.Failed, 30*minute, "RTCRGS counts 1073741824 calls and does not drain; 0 real sessions")
+	h.wants(h.end(h.do("stop", 1, 0)), interp.Done, 32*minute, "")
+}
+
+// The connection breaks before the end is known, however soon the end is.
+func TestShortActionOnABrokenConnection(t *testing.T) {
+	h := byHand(t, newest(t, singles(4)), "faults:\n  - {server: fe01.contoso.com, on: run, is: unknown, landed: true}\n"+
+		"  - {server: fe01.contoso.com, on: run, takes: 30s}")
+	id := h.do("run", 1, 0)
+	h.wants(h.end(id), interp.Unknown, 30*time.Second, "connection")
+	if got := h.look(id, interp.Run); got != interp.Done {
+		t.Errorf("it was carried out, and a look says %s", got)
+	}
+}
+
+func TestTwoInstallers(t *testing.T) {
+	h := byHand(t, newest(t, singles(4)), "")
+	h.end(h.do("stop", 1, 0))
+	h.do("upgrade", 1, 0)
+	h.wants(h.end(h.do("upgrade", 1, 0)), interp.Failed, 2*minute+5*time.Second, "1618")
+	for range 20 {
+		h.end(h.do("sleep", 0, 0))
+	}
+	if n := h.Stats().Installed[0]; n != 1 {
+		t.Errorf("installed %d times", n)
+	}
+}
+
+// Who waits for a reboot goes on waiting when the server dies before it, and nothing but time brings it back.
+func TestDeathBeforeReboot(t *testing.T) {
+	h := byHand(t, newest(t, singles(4)), "faults:\n  - {server: fe01.contoso.com, down: 5m, for: 1h}")
+	restart := h.do("restart", 1, 2*time.Hour)
+	h.wants(h.end(restart), interp.Done, 70*minute, "")
+	if b := h.Server(0).Booted; b != 65*minute {
+		t.Errorf("booted at %s", b)
+	}
+}

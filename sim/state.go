@@ -130,8 +130,7 @@ type State struct {
 	holding pool.Set                // servers that hold votes and replicas: running or draining
 	has     [pool.MaxServers]uint32 // routing groups with a replica on each server
 	lost    uint32                  // routing groups without service
-	thin    uint32                  // routing groups that miss a replica
-	crowd   uint32                  // routing groups with two replicas in one domain, perhaps
+	crowd   uint32                  // routing groups with too few replicas or two in one domain, perhaps
 	fresh   pool.Set                // servers that have come back since the groups were spread
 
 	failed    failure

@@ -97,7 +97,7 @@ var sentences = [texts]string{
 	textDraining:            "RTCSRV is paused and takes no new sessions",
 	textVersion:             "the version is not the expected one",
 	textSessionsLeft:        "%n sessions were left when the bound passed",
-	textRGSLeft:             "RTCRGS counts 1073741824 calls and does not drain; %n sessions of other services were left when the bound passed",
+	textRGSLeft:             "RTCRGS counts 1073741824 calls and does not drain; %n real sessions were left when the bound passed",
 	textStopping:            "services were still in StopPending when the bound passed",
 	textStopFails:           "Stop-CsWindowsService: a service cannot be controlled in its present state",
 	textStartFails:          "Start-CsWindowsService: a service did not start",
