@@ -101,7 +101,8 @@ func (e *Explorer) judgeWhole(a *Answer) {
 
 // worseByCrash looks for an ending behind a crash that no run without one matches: one that ends the same way with no
 // more faults, and leaves at least as much undone. How many servers are left or down is not compared, only whether there
-// are any: a crash moves the moment at which a fault ends the run.
+// are any: a crash moves the moment at which a fault ends the run. What failed may be in doubt after a crash, since a look
+// at a server that died tells less than an action does. And a resume that opens another window is another night.
 func (e *Explorer) worseByCrash() *ending {
 	var clean []*ending
 	for _, k := range e.sortedEnds() {
@@ -111,7 +112,7 @@ func (e *Explorer) worseByCrash() *ending {
 	}
 	for _, k := range e.sortedEnds() {
 		x := e.ends[k]
-		if !x.clean && !slices.ContainsFunc(clean, x.matchedBy) {
+		if !x.clean && !x.anew && !slices.ContainsFunc(clean, x.matchedBy) {
 			return x
 		}
 	}
@@ -119,7 +120,8 @@ func (e *Explorer) worseByCrash() *ending {
 }
 
 func (x *ending) matchedBy(c *ending) bool {
-	return c.Ending == x.Ending && c.FailedOver == x.FailedOver && c.Faults <= x.Faults &&
+	same := c.Ending == x.Ending || x.Ending == interp.InDoubt && c.Ending == interp.FailedRun
+	return same && c.FailedOver == x.FailedOver && c.Faults <= x.Faults &&
 		(x.Left == 0 || c.Left > 0) && (x.Down == 0 || c.Down > 0)
 }
 
@@ -171,8 +173,10 @@ func (e *Explorer) endings() []EndingSeen {
 		x := e.ends[k].EndingSeen
 		if n := len(list); n > 0 {
 			last := list[n-1]
+			faults := last.Faults
 			last.Faults = x.Faults
 			if last == x {
+				list[n-1].Faults = min(faults, x.Faults)
 				continue
 			}
 		}

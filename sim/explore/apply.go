@@ -199,7 +199,7 @@ func (x *model) endAction(w *world, s *slot, c choice, ev *interp.Event) {
 		x.happened(w, s, s.action)
 	case opFail:
 		ev.Outcome = interp.Failed
-		if !dead && !x.refusesItself(w, s) {
+		if _, refused := x.refusesItself(w, s); !dead && !refused {
 			w.fault()
 			w.failedOf(s, s.action)
 		}
@@ -223,8 +223,14 @@ func (x *model) endAction(w *world, s *slot, c choice, ev *interp.Event) {
 
 func (w *world) deadSlot(s *slot) bool { return s.id.Server >= 0 && w.dead.Has(int(s.id.Server)) }
 
-func (x *model) refusesItself(w *world, s *slot) bool {
-	return s.action == interp.Failback && w.running().Len() < x.pool.StartQuorum()
+// refusesItself reports whether a failback fails by its own conditions: always where too few servers run for a pool to
+// start, and possibly where the readiness cmdlet says that front ends are missing.
+func (x *model) refusesItself(w *world, s *slot) (always, perhaps bool) {
+	if s.action != interp.Failback {
+		return false, false
+	}
+	always = w.running().Len() < x.pool.StartQuorum()
+	return always, always || w.cond == saysInsufficient
 }
 
 // happened is what an action that came to its end has changed.
@@ -316,6 +322,7 @@ func (x *model) crash(w *world) interp.Event {
 		}
 	}
 	if w.window == windowOver {
+		w.anew = true
 		w.window = windowOpen // a resume after the window opens a new one
 	}
 	return interp.Event{Kind: interp.Resumed, At: w.now, Reading: x.survey(w)}

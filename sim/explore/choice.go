@@ -84,7 +84,7 @@ func (x *model) choices(w *world, buf []choice) []choice {
 	if len(buf) == 0 {
 		return buf
 	}
-	if w.faults > 0 {
+	if w.faults > 0 && !x.opts.noDeaths {
 		buf = x.deaths(w, w.next(), buf)
 	}
 	if w.crashes > 0 {
@@ -246,8 +246,9 @@ func (x *model) actionChoices(w *world, i int, s *slot, one func(op, uint8)) {
 		}
 		return
 	}
-	if s.action == interp.Failback && w.running().Len() < x.pool.StartQuorum() {
-		one(opFail, 0) // its own conditions refuse it
+	always, perhaps := x.refusesItself(w, s)
+	if always {
+		one(opFail, 0)
 		return
 	}
 	if s.hung || s.over {
@@ -258,10 +259,12 @@ func (x *model) actionChoices(w *world, i int, s *slot, one func(op, uint8)) {
 	if s.bound > 0 && !s.slow && x.mayPass(s, s.bound-s.began) {
 		one(opBound, 0)
 	}
+	if perhaps || w.faults > 0 {
+		one(opFail, 0)
+	}
 	if w.faults == 0 {
 		return
 	}
-	one(opFail, 0)
 	one(opUnknown, 0)
 	if !s.slow {
 		one(opSlow, 0)

@@ -22,7 +22,9 @@ type Options struct {
 	// Progress is told now and then how far the exploration is; it may be nil.
 	Progress func(states, depth int)
 
-	guards interp.Guards // switched off, to show that each is needed
+	guards   interp.Guards // switched off, to show that each is needed
+	noDeaths bool          // nobody dies by himself
+	goOn     bool          // go on past what violates a property, for the endings
 }
 
 // ErrTooLarge says that there are more states than Options.MaxStates.
@@ -105,6 +107,7 @@ type Explorer struct {
 type ending struct {
 	EndingSeen
 	clean   bool // reached without a crash
+	anew    bool // reached after a crash that came when the window was over: the resume opens another one
 	example stateID
 }
 
@@ -384,6 +387,9 @@ func (x *model) ended(m *interp.Machine, w *world) (flags uint8, sig uint64) {
 	case w.next() < 0:
 		w.breaks(RunEnds) // nothing is in flight, and the machine waits
 	}
+	if x.opts.goOn {
+		w.broken = Holds
+	}
 	if w.broken != Holds {
 		flags |= flagBroken
 	}
@@ -398,6 +404,9 @@ func (x *model) ended(m *interp.Machine, w *world) (flags uint8, sig uint64) {
 		}
 		used := uint64(x.opts.Faults) - uint64(w.faults)
 		sig = uint64(e)<<48 | over<<40 | uint64(left.Len())<<32 | uint64(m.Down().Len())<<24 | used<<8 | 1
+		if w.anew {
+			sig |= 1 << 16
+		}
 	}
 	return flags, sig
 }
@@ -469,7 +478,7 @@ func (e *Explorer) noteEnd(c *cand, id stateID) {
 				Ending: interp.Ending(c.end >> 48), FailedOver: c.end>>40&1 == 1, Left: int(c.end >> 32 & 0xff),
 				Down: int(c.end >> 24 & 0xff), Faults: int(c.end >> 8 & 0xff),
 			},
-			example: id,
+			example: id, anew: c.end>>16&1 == 1,
 		}
 		e.ends[c.end] = k
 	}
@@ -522,6 +531,9 @@ func (x *model) hashWorld(w *world) uint64 {
 	}
 	if w.justDied {
 		flags |= 4
+	}
+	if w.anew {
+		flags |= 8
 	}
 	h := interp.Mix(rebuild, uint64(w.state)|uint64(w.cond)<<8|uint64(w.window)<<16|uint64(w.faults)<<24|uint64(w.crashes)<<32|
 		uint64(w.guards)<<40|uint64(w.broken)<<48|flags<<56)

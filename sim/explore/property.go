@@ -101,6 +101,9 @@ func (x *model) checkState(w *world) {
 	if w.state == interp.FailedOver {
 		return
 	}
+	if !x.pool.Quorum(w.running(), true) {
+		w.breaks(Quorum)
+	}
 	out := (w.out | w.sick) &^ w.dead
 	if x.domainsOf(out).Len() > 1 {
 		w.breaks(OneDomain)
@@ -110,9 +113,6 @@ func (x *model) checkState(w *world) {
 	}
 	if out != 0 && w.settling() && x.domainsOf(out)&x.domainsOf(w.fresh) != x.domainsOf(w.fresh) {
 		w.breaks(Service)
-	}
-	if !x.pool.Quorum(w.running(), true) {
-		w.breaks(Quorum)
 	}
 }
 

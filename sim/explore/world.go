@@ -89,6 +89,7 @@ type world struct {
 	crashed bool  // lrun was killed on the way here
 	// justDied: a server died since the last event, at any moment until the next one.
 	justDied bool
+	anew     bool // lrun was resumed after the window was over, as in another night
 	passed   bool // the runbook's latest reading in this turn let the turn begin
 	broken   Property
 }
