@@ -186,6 +186,9 @@ type Journal struct {
 	Whole     int64  // bytes that are whole lines; what follows them is torn
 	Torn      string // what was dropped behind them, in words; empty where nothing was
 
+	// Seen is called, where it is set, with each Output as [Journal.Replay] follows the run.
+	Seen func(*Output)
+
 	file  string
 	lines []journalLine // the records, in order
 	sum   string        // of the last line

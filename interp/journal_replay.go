@@ -236,6 +236,9 @@ func (j *Journal) Replay(prog *Program, sink Sink) (*Machine, *JournalWriter, er
 			}
 			i++
 		}
+		if j.Seen != nil {
+			j.Seen(out)
+		}
 	}
 	return m, w, nil
 }

@@ -73,15 +73,9 @@ func (s *Store) lock(pool, backup, run string) (*poolLock, error) {
 		}
 		l.locks = append(l.locks, f)
 	}
-	text, err := json.Marshal(Holder{Run: run, By: s.by, PID: s.pid, Since: s.now().Truncate(time.Second)})
-	for _, name := range []string{pool, backup} {
-		if name != "" && err == nil {
-			err = writeWhole(s.fs, s.locks(), s.lockPath(name, "holder"), append(text, '\n'))
-		}
-	}
-	if err != nil {
+	if err := s.writeHolder(pool, backup, run); err != nil {
 		l.release()
-		return nil, s.cannotWrite(err)
+		return nil, err
 	}
 	return l, nil
 }

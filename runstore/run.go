@@ -35,23 +35,18 @@ type Run struct {
 // another process works on the pool or its pair, an [*UnfinishedError] where an earlier run of the pool can be resumed;
 // nothing is left behind then.
 func (s *Store) Create(prog *interp.Program, args interp.Args, set map[string]string, poolFile string) (*Run, error) {
-	started := s.now()
-	id, err := s.makeFolder(started.Format("20060102-1504")+"-"+label(prog.Pool.Name)+"-", started.UnixNano())
+	r, err := s.newRun(prog, args, set, poolFile)
 	if err != nil {
-		return nil, s.cannotWrite(err)
+		return nil, err
 	}
-	r := &Run{ID: id, Program: prog, store: s}
-	r.Header = interp.NewHeader(prog, args, set, poolFile)
-	r.Header.Run, r.Header.By, r.Header.Lrun, r.Header.Started = id, s.by, s.version, started
 	if err := r.create(); err != nil {
-		_ = r.Close()
-		_ = s.fs.Remove(s.journal(id))
-		_ = s.fs.Remove(filepath.Join(s.dir, id))
+		r.discard()
 		return nil, err
 	}
 	return r, nil
 }
 
+// create begins a run under a lock of its own.
 func (r *Run) create() error {
 	s := r.store
 	var err error
@@ -61,6 +56,12 @@ func (r *Run) create() error {
 	if err := s.Unfinished(r.Header.Pool); err != nil {
 		return err
 	}
+	return r.begin()
+}
+
+// begin makes the journal. The lock is held.
+func (r *Run) begin() error {
+	s := r.store
 	line, err := r.Header.Line()
 	if err != nil {
 		return err
