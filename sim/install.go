@@ -70,7 +70,7 @@ func (m *Model) restart(who int8, j *job) {
 	case j.befall.fail:
 		m.fails(who, j, textRebootFails)
 	case sv.phase == running:
-		ms := m.drainTime(who)
+		ms := m.drainTime()
 		m.drain(who, ms)
 		m.after(who, j, min(ms, restartDrainLimit), restartDrain)
 	case sv.phase == draining:

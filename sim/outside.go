@@ -119,7 +119,7 @@ func (m *Model) StopRGS(server int) {
 	if sv.phase != draining || sv.drainTo < never || !m.rgsStuck(who) {
 		return
 	}
-	sv.drainTo = max(sv.drainFrom+m.drainTime(who), m.st.now)
+	sv.drainTo = max(sv.drainFrom+m.drainTime(), m.st.now)
 	m.serverAt(who, sv.drainTo)
 }
 

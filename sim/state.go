@@ -138,7 +138,6 @@ type State struct {
 	quorate   bool // the pool has its quorum
 	settling  bool
 	cmsMoved  bool
-	byHand    bool
 	gen       uint16 // of the settle time
 	edge      uint16 // next entry of config.edges
 	readings  int32

@@ -18,14 +18,14 @@ func (m *Model) stop(who int8, j *job, graceful bool) {
 	case sv.phase == draining:
 		// A drain that is still going from before goes on; it is waited for again.
 	default:
-		ms := j.befall.stretch(m.drainTime(who))
+		ms := j.befall.stretch(m.drainTime())
 		m.drain(who, ms)
 		m.serverAt(who, sv.drainTo)
 	}
 }
 
 // drainTime draws how long the sessions of a server need to end by themselves.
-func (m *Model) drainTime(who int8) int64 {
+func (m *Model) drainTime() int64 {
 	if m.sessionsShare() == 0 {
 		return Draw(m.ch, "stop", m.cfg.model.Stop)
 	}
