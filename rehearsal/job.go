@@ -1,0 +1,157 @@
+package rehearsal
+
+import (
+	"encoding/base64"
+	"strings"
+
+	"github.com/lrun/lrun/winrm/scripts"
+)
+
+// job is a scheduled task with its folder on the disk of a server. It outlives connections, and not the server's power.
+type job struct {
+	id      string
+	request string
+	boot    string // when it began
+	running bool
+	done    bool
+	result  string
+	log     string
+}
+
+// kill is the end of the power: the task and its folder stay, with no result.
+func (j *job) kill() { j.running = false }
+
+// ends is the end of its script.
+func (j *job) ends(r reply) {
+	if !j.running {
+		return // it was killed, and what would have come of it does not matter
+	}
+	j.running = false
+	var st scripts.JobStatus
+	if err := st.SetResult(r.out, r.fail); err != nil {
+		return
+	}
+	j.done, j.result = true, st.ResultJSON
+	switch v := r.out.(type) {
+	case scripts.UpgradeResult:
+		j.log += v.Log + "\r\n"
+	case string:
+		j.log += v
+	}
+	if r.fail != nil {
+		j.log += "ERROR: " + r.fail.Msg + "\r\n"
+	}
+}
+
+// Errors of the task scheduler, in its own words.
+const (
+	badLogon = "(29,8):UserId:\r\nThe user name or password is incorrect. (Exception from HRESULT: 0x8007052E)"
+	otherJob = "there is another job under this id"
+)
+
+func jobStart(c *call) {
+	args, ok := read[scripts.JobStartArgs](c)
+	if !ok {
+		return
+	}
+	s := c.s
+	if j := s.jobs[args.ID]; j != nil {
+		switch {
+		case j.request != args.Request:
+			c.fail(typeRuntime, "%s", otherJob)
+		default:
+			c.done(scripts.JobStarted{Begun: true})
+		}
+		return
+	}
+	req, err := args.JobRequest()
+	act := actors[scriptOf[req.Script]]
+	if err != nil || act == nil {
+		c.fail(typeRuntime, "this modelled server knows the scripts of lrun by their text, and this is none of them")
+		return
+	}
+	user, hops, ok := c.logsOn(&args)
+	if !ok {
+		return
+	}
+	j := &job{id: args.ID, request: args.Request, boot: s.boot, running: true}
+	inner := &call{s: s, args: req.Args, user: user, hops: hops}
+	inner.answer = func(r reply) {
+		if r.lost {
+			c.answer(r)
+			return
+		}
+		j.ends(r)
+	}
+	act(inner)
+	if inner.unsent {
+		return // the request never reaches the server: there is no job, and the connection is about to break
+	}
+	if s.jobs == nil {
+		s.jobs = map[string]*job{}
+	}
+	s.jobs[args.ID] = j
+	c.done(scripts.JobStarted{Begun: false})
+}
+
+// logsOn checks the account of a task, and says whom it runs as and whether that reaches other machines.
+func (c *call) logsOn(args *scripts.JobStartArgs) (user string, hops, ok bool) {
+	n := c.s.night
+	switch {
+	case args.Account == "":
+		return c.user, false, true // S4U: no password, no network
+	case args.Account == "SYSTEM":
+		return `NT AUTHORITY\SYSTEM`, false, true // the computer is nobody in the groups of administrators
+	case strings.HasSuffix(args.Account, "$"):
+		return args.Account, true, true
+	case !samePassword(args.Password, n.opts.Password):
+		n.tell(n.farms[0].model.Now(), Event{Event: EventDenied, Server: c.s.name, Scheme: "Task"})
+		c.fail("System.Runtime.InteropServices.COMException", "%s", badLogon)
+		return "", false, false
+	}
+	return args.Account, true, true
+}
+
+// logPiece is how much of a log a poll reads at once.
+const logPiece = 16 << 10
+
+func jobPoll(c *call) {
+	args, ok := read[scripts.JobPollArgs](c)
+	if !ok {
+		return
+	}
+	st := scripts.JobStatus{Boot: c.s.boot, Task: "none"}
+	if j := c.s.jobs[args.ID]; j != nil {
+		st.Exists, st.Begun, st.BegunBoot, st.Done, st.ResultJSON = true, true, j.boot, j.done, j.result
+		st.Task, st.TaskResult = "ready", "1"
+		if j.running {
+			st.Task, st.TaskResult = "running", "267009"
+		}
+		if j.done && !strings.Contains(j.result, `"ok":false`) {
+			st.TaskResult = "0"
+		}
+		st.Size = int64(len(j.log))
+		st.Offset = args.Offset
+		if st.Offset < 0 || st.Offset > st.Size {
+			st.Offset = 0
+		}
+		piece := j.log[st.Offset:min(st.Size, st.Offset+logPiece)]
+		st.Log, st.Offset = base64.StdEncoding.EncodeToString([]byte(piece)), st.Offset+int64(len(piece))
+	}
+	c.done(st)
+}
+
+func jobRemove(c *call) {
+	args, ok := read[scripts.JobRemoveArgs](c)
+	if !ok {
+		return
+	}
+	if j := c.s.jobs[args.ID]; j != nil {
+		if j.running {
+			c.fail(typeRuntime, "the job still runs")
+			return
+		}
+		delete(c.s.jobs, args.ID)
+	}
+	c.done(map[string]bool{"removed": true})
+}
