@@ -71,6 +71,8 @@ func (d *Describer) who(r *Record) string {
 	switch {
 	case r.Server >= 0:
 		return d.prog.Pool.Domains[d.prog.Pool.Servers[r.Server].Domain].Name + " " + d.names[r.Server]
+	case r.Action == Failover || r.Action == Failback:
+		return "pool" // in whoever's turn it happens
 	case r.Domain >= 0 && r.Kind != RecReading:
 		return d.prog.Pool.Domains[r.Domain].Name
 	}
@@ -205,7 +207,7 @@ func (d *Describer) reading(r *Record) string {
 
 func (d *Describer) start(r *Record, in *Instr) string {
 	if r.Reason != NoReason {
-		return "" // it is passed over, and its end says so
+		return "" // it is passed over or refused, and its end says so
 	}
 	switch r.Action {
 	case WaitReady, Notify, Verify:

@@ -50,7 +50,8 @@ type task struct {
 	try        uint16
 	count      uint16 // effects of this try so far
 	starts     uint8  // how often this try's action was begun anew because it never began
-	begun      bool   // the step's start is on record
+	begun      bool   // the step has begun, or waits for the interlock
+	told       bool   // its start is on record
 	bound      bool   // the bound has passed
 	onlyBusy   bool   // wait ready: every try so far read Busy
 	onlyDomain bool   // wait ready: every try so far read Ready, but the domain's flag False

@@ -37,7 +37,6 @@ func (m *Machine) step(t int, in *Instr) {
 			m.abort(t, in)
 			return
 		}
-		m.recordStart(t, in)
 	}
 	m.try(t, in)
 }
@@ -45,7 +44,7 @@ func (m *Machine) step(t int, in *Instr) {
 // openStep makes a fresh step of a task: first try, no bound passed.
 func (m *Machine) openStep(t int, in *Instr) {
 	tk := &m.st.tasks[t]
-	tk.begun, tk.bound, tk.doubt = true, false, false
+	tk.begun, tk.told, tk.bound, tk.doubt = true, false, false, false
 	tk.try, tk.count, tk.starts = 1, 0, 0
 	tk.onlyBusy, tk.onlyDomain = true, true
 	tk.began, tk.tryAt = m.st.now, m.st.now
@@ -104,6 +103,9 @@ func (m *Machine) try(t int, in *Instr) {
 	tk := &s.tasks[t]
 	if t != mainTask && in.Handler == 0 && !m.mayAct(t, in) {
 		return
+	}
+	if !tk.told { // only now: the interlock may have had to be asked first
+		m.recordStart(t, in)
 	}
 	left, over := m.left(tk, in)
 	if over {

@@ -47,6 +47,10 @@ func (m *Machine) stepFailed(t int, why Reason, mayElse bool) {
 			s.noUpgrade |= pool.SetOf(t)
 		}
 	}
+	if !tk.told && in.Op == OpStep { // refused before it could begin
+		tk.told = true
+		m.rec(t, Record{Kind: RecStart, Action: in.Action, Reason: why})
+	}
 	m.rec(t, Record{Kind: RecEnd, Action: in.Action, Outcome: Failed, Reason: why})
 	tk.begun = false
 	if m.leftOver(in) {
@@ -179,6 +183,7 @@ func (m *Machine) rec(t int, r Record) {
 }
 
 func (m *Machine) recordStart(t int, in *Instr) {
+	m.st.tasks[t].told = true
 	r := Record{Kind: RecStart, Action: in.Action}
 	switch {
 	case in.Action == Sleep || in.Action == Hold:
