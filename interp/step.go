@@ -24,7 +24,7 @@ func (m *Machine) step(t int, in *Instr) {
 			tk.pc = in.Next
 			return
 		}
-		m.openStep(t, in)
+		m.openStep(t)
 		switch in.Action {
 		case Note:
 			m.rec(t, Record{Kind: RecNote, Action: Note, Text: m.Render(in.Text, serverOf(t))})
@@ -42,7 +42,7 @@ func (m *Machine) step(t int, in *Instr) {
 }
 
 // openStep makes a fresh step of a task: first try, no bound passed.
-func (m *Machine) openStep(t int, in *Instr) {
+func (m *Machine) openStep(t int) {
 	tk := &m.st.tasks[t]
 	tk.begun, tk.told, tk.bound, tk.doubt = true, false, false, false
 	tk.try, tk.count, tk.starts = 1, 0, 0

@@ -137,7 +137,7 @@ func (p *envelopeParser) token(tok xml.Token) error {
 func (p *envelopeParser) open(e xml.StartElement) error {
 	switch e.Name {
 	case xml.Name{Space: nsSOAP, Local: "Fault"}:
-		p.fault()
+		_ = p.fault() // from here on the answer is one
 	case xml.Name{Space: nsFault, Local: "WSManFault"}:
 		// A provider's fault may be nested inside; the outer one is what WS-Management itself says.
 		if code, err := strconv.ParseUint(attr(e, "Code"), 10, 32); err == nil && p.fault().WSMan == 0 {

@@ -151,11 +151,11 @@ func isProtocol(err error) bool {
 	return errors.As(err, &p)
 }
 
-func cut(res Result, max int) Result {
-	if len(res.Stdout) > max {
-		res.Stdout = res.Stdout[:max]
+func cut(res Result, limit int) Result {
+	if len(res.Stdout) > limit {
+		res.Stdout = res.Stdout[:limit]
 	}
-	res.Stderr = res.Stderr[:min(len(res.Stderr), max-len(res.Stdout))]
+	res.Stderr = res.Stderr[:min(len(res.Stderr), limit-len(res.Stdout))]
 	return res
 }
 

@@ -148,9 +148,9 @@ func certNames(c *x509.Certificate) string {
 	return oneLine(strings.Join(names, ", "), 200)
 }
 
-// oneLine makes a text from outside fit for a message: control characters become blanks, and max characters are
-// kept.
-func oneLine(s string, max int) string {
+// oneLine makes a text from outside fit for a message: control characters become blanks, and limit characters
+// are kept.
+func oneLine(s string, limit int) string {
 	var b strings.Builder
 	n := 0
 	blank := true
@@ -162,7 +162,7 @@ func oneLine(s string, max int) string {
 			continue
 		}
 		blank = r == ' '
-		if n == max {
+		if n == limit {
 			b.WriteString("…")
 			break
 		}
