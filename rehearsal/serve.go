@@ -292,6 +292,9 @@ func (s *Server) Host(name string) *wsman.Host {
 	return nil
 }
 
+// User is the one account that may log on.
+func (s *Server) User() string { return s.opts.User }
+
 // Stats are the model's own figures of the pool: what was installed how often, who was cut off.
 func (s *Server) Stats() sim.Stats {
 	s.night.enter()

@@ -9,7 +9,7 @@ import (
 // of it.
 func commands() []*command {
 	return []*command{
-		checkCommand, fmtCommand, planCommand, simulateCommand, runbooksCommand, completionCommand(), versionCommand,
+		checkCommand, fmtCommand, planCommand, simulateCommand, serveCommand, runbooksCommand, completionCommand(), versionCommand,
 	}
 }
 
