@@ -1,0 +1,71 @@
+package winrm
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// clock is the time of a run: it goes on where the run's journal ended, and in a rehearsal it is faster than the wall.
+type clock struct {
+	opened time.Time
+	from   time.Duration // of the run, when the clock was opened
+	scale  time.Duration // seconds of the run in one second of the wall; at least 1
+}
+
+func newClock(from time.Duration, scale int) clock {
+	return clock{opened: time.Now(), from: from, scale: time.Duration(max(scale, 1))}
+}
+
+// now is the time since the run's start. It never goes back, whatever is done to the clock on the wall.
+func (c *clock) now() time.Duration { return c.from + time.Since(c.opened)*c.scale }
+
+// wall is how long d takes on the wall, and a little at least, so that nothing spins.
+func (c *clock) wall(d time.Duration) time.Duration {
+	if d <= 0 {
+		return 0
+	}
+	return max((d+c.scale-1)/c.scale, shortest)
+}
+
+const shortest = 2 * time.Millisecond
+
+// sleep waits for d of the run's time, and reports whether ctx lives.
+func (c *clock) sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(c.wall(d))
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return ctx.Err() == nil
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// errBound is the cause of a context whose effect has come to its bound.
+var errBound = errors.New("its bound has passed")
+
+// bound ends a context when d has passed; 0 is no bound.
+func (c *clock) bound(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	if d <= 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeoutCause(ctx, c.wall(d), errBound)
+}
+
+// overBound reports whether a context ended by its bound.
+func overBound(ctx context.Context) bool { return errors.Is(context.Cause(ctx), errBound) }
+
+// pacer spaces polls: soon at first, then less and less often.
+type pacer struct {
+	next, most time.Duration
+}
+
+func newPacer() pacer { return pacer{next: 2 * time.Second, most: 15 * time.Second} }
+
+// wait waits for the next poll, and reports whether ctx lives.
+func (p *pacer) wait(ctx context.Context, c *clock) bool {
+	d := p.next
+	p.next = min(p.next*3/2, p.most)
+	return c.sleep(ctx, d)
+}

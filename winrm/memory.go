@@ -1,0 +1,123 @@
+package winrm
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+)
+
+// Memory keeps what a [World] must know again after lrun was killed. Put returns once the value is durable; the last
+// value of a key counts. No secret is ever put. It is safe for concurrent use.
+type Memory interface {
+	Get(key string) (value string, ok bool)
+	Put(key, value string) error
+}
+
+// NoMemory is a Memory that forgets at the end of the process, for runs that nobody resumes.
+func NoMemory() Memory { return &fileMemory{values: map[string]string{}} }
+
+// OpenMemory reads a memory from a file, or begins it: one JSON object a line, {"k": key, "v": value}. A torn last line,
+// as a crash leaves it, is cut off; other damage is an error. Close lets go of the file.
+func OpenMemory(path string) (interface {
+	Memory
+	io.Closer
+}, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	m := &fileMemory{values: map[string]string{}, f: f}
+	if err := m.read(path); err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return m, nil
+}
+
+type fileMemory struct {
+	mu     sync.Mutex
+	values map[string]string
+	f      *os.File
+	err    error // the first failure to write: what was kept of it is not known, so nothing follows
+}
+
+type memoryLine struct {
+	Key   string `json:"k"`
+	Value string `json:"v"`
+}
+
+// maxMemory bounds the file that is read.
+const maxMemory = 64 << 20
+
+func (m *fileMemory) read(path string) error {
+	data, err := io.ReadAll(io.LimitReader(bufio.NewReader(m.f), maxMemory+1))
+	if err != nil {
+		return err
+	}
+	if len(data) > maxMemory {
+		return fmt.Errorf("%s: more than %d bytes are no memory of a run", path, maxMemory)
+	}
+	whole := 0
+	for no := 1; ; no++ {
+		line, rest, found := bytes.Cut(data[whole:], []byte("\n"))
+		if !found {
+			break
+		}
+		var l memoryLine
+		if err := json.Unmarshal(line, &l); err != nil || l.Key == "" {
+			return fmt.Errorf("%s:%d: not a line of the memory of a run: it was changed by hand, or the disk damaged it", path, no)
+		}
+		m.values[l.Key] = l.Value
+		whole = len(data) - len(rest)
+	}
+	if whole == len(data) {
+		return nil
+	}
+	return m.f.Truncate(int64(whole))
+}
+
+func (m *fileMemory) Get(key string) (string, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	v, ok := m.values[key]
+	return v, ok
+}
+
+func (m *fileMemory) Put(key, value string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.err != nil {
+		return m.err
+	}
+	if old, ok := m.values[key]; ok && old == value {
+		return nil
+	}
+	if m.f != nil {
+		line, err := json.Marshal(memoryLine{key, value})
+		if err == nil {
+			_, err = m.f.Write(append(line, '\n'))
+		}
+		if err == nil {
+			err = m.f.Sync()
+		}
+		if err != nil {
+			m.err = fmt.Errorf("the memory of the run cannot be written, nothing further is begun: %w", err)
+			return m.err
+		}
+	}
+	m.values[key] = value
+	return nil
+}
+
+func (m *fileMemory) Close() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.f == nil {
+		return nil
+	}
+	return m.f.Close()
+}

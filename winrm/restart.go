@@ -1,0 +1,208 @@
+package winrm
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/lrun/lrun/interp"
+	"github.com/lrun/lrun/winrm/scripts"
+)
+
+const (
+	// restartDrain is how long `restart` drains what the installer has started.
+	restartDrain = 10 * time.Minute
+	// askAgain is when a restart that has not come is asked for once more: the nonce allows it once only.
+	askAgain = 2 * time.Minute
+	// settleTime is how long services must stay as they are to count as settled where not all of them run.
+	settleTime = 3 * time.Minute
+	// shutdownDelay is how long Windows waits before it goes down, in seconds, so that the answer arrives.
+	shutdownDelay = 5
+)
+
+// restart stops what the installer may have started, reboots, and waits until the reboot is proven and the services have
+// settled. It can be interrupted anywhere and gone on with: the nonce of the mark allows one restart.
+func (t *task) restart(ctx context.Context) result {
+	mark, ok := t.bootMark()
+	if !ok && t.e.Attach {
+		return failed("there is nothing going on that could be waited for")
+	}
+	if !ok {
+		s, err := t.w.look(ctx, t.server(), scripts.SurveyArgs{})
+		switch {
+		case ctx.Err() != nil:
+			return cut()
+		case err != nil:
+			return failed("the server does not answer: %s", why(err))
+		}
+		if s.readable() == nil && (s.active() || len(s.in("Paused", "PausePending")) > 0) {
+			t.drainAgain(ctx)
+		}
+		var r *result
+		if mark, r = t.setBootMark(ctx); r != nil {
+			return *r
+		}
+	}
+	if r := t.untilRebooted(ctx, mark); r != nil {
+		return *r
+	}
+	return t.untilSettled(ctx)
+}
+
+// drainAgain stops the services, draining for a while. The reboot that follows ends what is left.
+func (t *task) drainAgain(ctx context.Context) {
+	ctx, cancel := t.w.clock.bound(ctx, restartDrain)
+	defer cancel()
+	if r := t.tellTo(ctx, scripts.Stop, scripts.StopArgs{Graceful: true}); r != nil && r.outcome != interp.Unknown {
+		return
+	}
+	t.untilStopped(ctx)
+}
+
+func (t *task) bootKey() string { return "boot/" + t.w.jobName(t.begunAs(), "") }
+
+func (t *task) bootMark() (mark scripts.BootMarkResult, ok bool) {
+	raw, ok := t.w.opts.Memory.Get(t.bootKey())
+	if !ok || json.Unmarshal([]byte(raw), &mark) != nil {
+		return mark, false
+	}
+	return mark, true
+}
+
+// setBootMark leaves the nonce that the reboot is proven against. It is remembered before the reboot is asked for; where
+// it is not, nothing was asked.
+func (t *task) setBootMark(ctx context.Context) (scripts.BootMarkResult, *result) {
+	var mark scripts.BootMarkResult
+	var r result
+	err := t.w.steady(ctx, t.server(), scripts.BootMark, scripts.BootMarkArgs{Nonce: scripts.NewNonce()}, &mark)
+	switch {
+	case ctx.Err() != nil:
+		r = cut()
+		return mark, &r
+	case err != nil:
+		r = failed("the reboot could not be prepared: %s", why(err))
+		return mark, &r
+	}
+	raw, err := json.Marshal(mark)
+	if err == nil {
+		err = t.w.opts.Memory.Put(t.bootKey(), string(raw))
+	}
+	if err != nil {
+		r = failed("%s", why(err))
+		return mark, &r
+	}
+	return mark, nil
+}
+
+// untilRebooted asks for the reboot and waits until boot time and nonce both prove it.
+func (t *task) untilRebooted(ctx context.Context, mark scripts.BootMarkResult) *result {
+	t.note("the server had not come back when the bound passed")
+	asked := time.Duration(-1)
+	for pace := newPacer(); ; {
+		if now := t.w.clock.now(); asked < 0 || now-asked >= askAgain {
+			asked = now
+			if r := t.askReboot(ctx, mark); r != nil {
+				return r
+			}
+		}
+		if !pace.wait(ctx, &t.w.clock) {
+			r := cut()
+			return &r
+		}
+		var s scripts.SurveyResult
+		if err := t.w.quick(ctx, t.server(), scripts.Survey, scripts.SurveyArgs{}, &s); err != nil {
+			if loginRefused(err) {
+				return &result{outcome: interp.Unknown, text: why(err)}
+			}
+			continue // going down, down, or coming up
+		}
+		rebooted, known := mark.Rebooted(&s)
+		switch {
+		case !known:
+			return &result{outcome: interp.Unknown, text: halfProof}
+		case rebooted:
+			return nil
+		}
+	}
+}
+
+const halfProof = "of the two proofs of a reboot only one is there (a clock that was set, or a snapshot that was restored)"
+
+// askReboot asks once more for the one reboot that the mark allows. What went wrong on the way shows in the polls.
+func (t *task) askReboot(ctx context.Context, mark scripts.BootMarkResult) *result {
+	args := scripts.RestartArgs{Nonce: mark.Nonce, Boot: mark.Boot, Message: "lrun " + t.w.opts.Run, Delay: shutdownDelay}
+	var res scripts.RestartResult
+	err := t.w.quick(ctx, t.server(), scripts.Restart, args, &res)
+	switch {
+	case refused(err):
+		r := failed("Windows refused the reboot: %s", why(err))
+		return &r
+	case err == nil && res.Asked && !res.UnderWay():
+		r := failed("Windows refused the reboot: shutdown.exe ended with %d", res.RC)
+		return &r
+	}
+	return nil
+}
+
+// untilSettled waits until no service that starts by itself is still starting.
+func (t *task) untilSettled(ctx context.Context) result {
+	expected := t.w.expected(t.server())
+	before, since := "", t.w.clock.now()
+	for pace := newPacer(); ; {
+		var r scripts.SurveyResult
+		err := t.w.quick(ctx, t.server(), scripts.Survey, scripts.SurveyArgs{}, &r)
+		s := status{&r}
+		switch {
+		case ctx.Err() != nil:
+			return cut()
+		case err != nil:
+			t.note("the server does not answer after its reboot: %s", why(err))
+			before = ""
+		case s.readable() != nil:
+			t.note("the services cannot be read: %s", why(s.readable()))
+			before = ""
+		default:
+			missing := s.missing(expected)
+			if len(missing) == 0 {
+				return done("")
+			}
+			now := some(missing)
+			t.note("these do not run yet: %s", now)
+			if now != before {
+				before, since = now, t.w.clock.now()
+			}
+			if len(s.starting()) == 0 && t.w.clock.now()-since >= settleTime {
+				return done("")
+			}
+		}
+		if !pace.wait(ctx, &t.w.clock) {
+			return cut()
+		}
+	}
+}
+
+// lookRestart settles a restart by boot time and nonce. A mark without a reboot is still going: going on with it asks for
+// the same one reboot again.
+func (t *task) lookRestart(ctx context.Context) result {
+	mark, ok := t.bootMark()
+	if !ok {
+		return result{outcome: interp.NotBegun}
+	}
+	server := t.w.pool.Servers[t.e.Ref.Server].Name
+	var r scripts.SurveyResult
+	err := t.w.quick(ctx, server, scripts.Survey, scripts.SurveyArgs{}, &r)
+	if ctx.Err() != nil {
+		return cut()
+	}
+	if err != nil {
+		return result{outcome: interp.Going, text: "the server does not answer: " + why(err)}
+	}
+	s := status{&r}
+	switch rebooted, known := mark.Rebooted(&r); {
+	case !known:
+		return result{outcome: interp.CannotTell, text: halfProof}
+	case rebooted && s.readable() == nil && len(s.missing(t.w.expected(server))) == 0:
+		return done("")
+	}
+	return result{outcome: interp.Going}
+}

@@ -1,0 +1,218 @@
+package winrm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/lrun/lrun/pool"
+	"github.com/lrun/lrun/winrm/scripts"
+	"github.com/lrun/lrun/winrm/transport"
+)
+
+// Dialer makes the Runner of a server by its FQDN. It sends nothing: the first command connects.
+type Dialer func(server string) (transport.Runner, error)
+
+// Login is what reaching the servers takes beside the pool file.
+type Login struct {
+	Dial Dialer
+	// Secret is the password: of the account that tasks run as (identity task:ACCOUNT), and what is taken out of every
+	// text that comes from a server. nil where there is none.
+	Secret func() string
+}
+
+// Servers is a pool with the ways to its servers, one Runner each, opened at the first use. It is safe for concurrent use.
+type Servers struct {
+	pool   *pool.Pool
+	login  Login
+	logon  scripts.Logon
+	direct bool // what reads on other machines is run in the network logon itself
+
+	background sync.WaitGroup // calls that nobody waits for; raised under mu only, while not closing
+
+	mu      sync.Mutex
+	closing bool
+	runners map[string]transport.Runner
+	partner []string // front ends of the paired pool, once they are known
+}
+
+// Connect makes the Servers of a pool. It refuses a rehearsal's pool file for servers that are not on this machine, and
+// sends nothing.
+func Connect(p *pool.Pool, login Login) (*Servers, error) {
+	if login.Dial == nil {
+		return nil, errors.New("no way to reach the servers is given")
+	}
+	if p.Rehearsal != nil {
+		if err := onlyLoopback(p); err != nil {
+			return nil, err
+		}
+	}
+	s := &Servers{pool: p, login: login, runners: map[string]transport.Runner{}}
+	switch id := p.Connect.Identity; id.Kind {
+	case pool.Direct:
+		s.direct = true
+	case pool.Task:
+		s.logon = scripts.Logon{Account: id.Account, Password: login.Secret}
+		if login.Secret == nil {
+			s.logon.Password = func() string { return "" }
+		}
+	case pool.GMSA:
+		s.logon = scripts.Logon{Account: managedAccount(id.Account)}
+	}
+	return s, nil
+}
+
+// managedAccount is a group managed service account as a task names it: with a dollar at its end.
+func managedAccount(name string) string {
+	if name != "" && name[len(name)-1] != '$' {
+		return name + "$"
+	}
+	return name
+}
+
+// onlyLoopback refuses a rehearsal that would reach another machine: in its faster time bounds pass far too early.
+func onlyLoopback(p *pool.Pool) error {
+	names := p.Names(p.All())
+	if p.Connect.Via != "" {
+		names = append(names, p.Connect.Via)
+	}
+	for _, n := range names {
+		if a := p.Connect.Address(n); !pool.IsLoopback(a) {
+			return fmt.Errorf("the pool file is of a rehearsal (rehearsal: time_scale), which is for servers of this machine alone, and %s is at %s", n, a)
+		}
+	}
+	return nil
+}
+
+// Pool is the pool that the servers belong to.
+func (s *Servers) Pool() *pool.Pool { return s.pool }
+
+// scale is how much faster than the wall the run's time is.
+func (s *Servers) scale() int {
+	if s.pool.Rehearsal == nil {
+		return 1
+	}
+	return s.pool.Rehearsal.TimeScale
+}
+
+func (s *Servers) runner(server string) (transport.Runner, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r := s.runners[server]; r != nil {
+		return r, nil
+	}
+	if s.closing {
+		return nil, transport.ErrClosed
+	}
+	if s.pool.Rehearsal != nil && !pool.IsLoopback(s.pool.Connect.Address(server)) {
+		return nil, fmt.Errorf("a rehearsal reaches servers of this machine alone, and not %s", server)
+	}
+	r, err := s.login.Dial(server)
+	if err != nil {
+		return nil, err
+	}
+	s.runners[server] = r
+	return r, nil
+}
+
+// Close closes the sessions. Its context bounds the good-byes.
+func (s *Servers) Close(ctx context.Context) error {
+	s.mu.Lock()
+	if s.closing {
+		s.mu.Unlock()
+		return nil
+	}
+	s.closing = true
+	runners := s.runners
+	s.mu.Unlock()
+	quiet := make(chan struct{})
+	go func() { s.background.Wait(); close(quiet) }()
+	select {
+	case <-quiet:
+	case <-ctx.Done():
+	}
+	errs := make(chan error, len(runners))
+	for _, r := range runners {
+		go func() { errs <- r.Close(ctx) }()
+	}
+	var all []error
+	for range runners {
+		all = append(all, <-errs)
+	}
+	return errors.Join(all...)
+}
+
+// answerLimit bounds one call that answers at once, in the time of the wall: a server that does not answer by then is
+// taken for one that does not answer.
+const answerLimit = 90 * time.Second
+
+// errNotBegun marks an error after which it is certain that nothing was begun.
+var errNotBegun = errors.New("it was not begun")
+
+// notBegun reports whether an error proves that the script was not begun.
+func notBegun(err error) bool { return errors.Is(err, errNotBegun) || transport.Repeatable(err) }
+
+// refused reports whether an error is the script's own: it ran, and says why it failed.
+func refused(err error) bool {
+	var s *scripts.ScriptError
+	return errors.As(err, &s)
+}
+
+// loginRefused reports whether an error is final for every server: the password is wrong.
+func loginRefused(err error) bool {
+	var a *transport.AuthError
+	return errors.As(err, &a)
+}
+
+// call runs one script on a server and decodes its answer into out. The error is a [*scripts.ScriptError] where the
+// script itself failed, [scripts.ErrNoResult] where its answer cannot be understood, or one of transport's.
+func (s *Servers) call(ctx context.Context, server string, script scripts.Script, args, out any) error {
+	r, err := s.runner(server)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errNotBegun, err)
+	}
+	nonce := scripts.NewNonce()
+	stdin, err := scripts.Encode(script, args, nonce)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errNotBegun, err)
+	}
+	res, err := r.Run(ctx, scripts.CommandLine(), stdin)
+	if err != nil {
+		return err
+	}
+	got, err := scripts.Decode(res.Stdout, nonce)
+	if err == nil && res.Gap {
+		err = fmt.Errorf("%w: a piece of its output may be missing", scripts.ErrNoResult)
+	}
+	if err != nil {
+		if text := scripts.StderrText(res.Stderr); text != "" {
+			return fmt.Errorf("%w (exit code %d; it wrote: %s)", scripts.ErrNoResult, res.Exit, s.redacted(text))
+		}
+		return fmt.Errorf("%w (exit code %d)", scripts.ErrNoResult, res.Exit)
+	}
+	return s.redactError(got.Into(out))
+}
+
+// quick is call for what answers at once, under a limit of its own.
+func (s *Servers) quick(ctx context.Context, server string, script scripts.Script, args, out any) error {
+	ctx, cancel := context.WithTimeout(ctx, answerLimit)
+	defer cancel()
+	return s.call(ctx, server, script, args, out)
+}
+
+func (s *Servers) redacted(text string) string {
+	if s.login.Secret == nil {
+		return text
+	}
+	return redact(text, s.login.Secret())
+}
+
+func (s *Servers) redactError(err error) error {
+	var e *scripts.ScriptError
+	if errors.As(err, &e) {
+		e.Msg, e.Position = s.redacted(e.Msg), ""
+	}
+	return err
+}

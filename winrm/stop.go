@@ -1,0 +1,242 @@
+package winrm
+
+import (
+	"context"
+	"time"
+
+	"github.com/lrun/lrun/interp"
+	"github.com/lrun/lrun/winrm/scripts"
+)
+
+// tellDrain is how often a drain that goes on is told.
+const tellDrain = 10 * time.Minute
+
+// stop stops the services of a server: draining, or at once. Asking twice does no harm.
+func (t *task) stop(ctx context.Context) result {
+	graceful := t.in.Graceful
+	s, r := t.firstLook(ctx)
+	if r != nil {
+		return *r
+	}
+	if len(s.notStopped()) == 0 {
+		return done("")
+	}
+	cutOff := 0
+	if !graceful {
+		cutOff = s.sessions()
+	}
+	if !t.e.Attach || len(s.ending()) == 0 {
+		if r := t.tellTo(ctx, scripts.Stop, scripts.StopArgs{Graceful: graceful}); r != nil {
+			return *r
+		}
+	}
+	r = t.untilStopped(ctx)
+	if r.outcome == interp.Done {
+		r.count = int32(cutOff)
+	}
+	return *r
+}
+
+// firstLook surveys the effect's server before anything is begun. The result is not nil where the action ends with it.
+func (t *task) firstLook(ctx context.Context) (status, *result) {
+	s, err := t.w.look(ctx, t.server(), scripts.SurveyArgs{Activity: true})
+	if err == nil {
+		err = s.readable()
+	}
+	switch {
+	case ctx.Err() != nil:
+		r := cut()
+		return s, &r
+	case err != nil:
+		r := failed("the server does not answer: %s", why(err))
+		if s.SurveyResult != nil {
+			r = failed("the services cannot be read: %s", why(err))
+		}
+		return s, &r
+	}
+	return s, nil
+}
+
+// tellTo asks the server for something, once. What provably did not arrive is sent again; what may have arrived is not,
+// and the outcome is unknown. The result is nil where the server has taken it.
+func (t *task) tellTo(ctx context.Context, script scripts.Script, args any) *result {
+	for since := t.w.clock.now(); ; {
+		var asked scripts.Asked
+		err := t.w.quick(ctx, t.server(), script, args, &asked)
+		var r result
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil:
+			r = cut()
+		case refused(err):
+			r = failed("%s", why(err))
+		case !notBegun(err):
+			r = unknown(err)
+		case loginRefused(err) || t.w.clock.now()-since >= patience:
+			r = failed("the server does not answer: %s", why(err))
+		case t.w.clock.sleep(ctx, again):
+			continue
+		default:
+			r = cut()
+		}
+		return &r
+	}
+}
+
+// untilStopped polls until every service has stopped.
+func (t *task) untilStopped(ctx context.Context) *result {
+	told, forced := t.w.clock.now(), false
+	for pace := newPacer(); ; {
+		s, err := t.w.look(ctx, t.server(), scripts.SurveyArgs{Activity: true})
+		var r result
+		switch {
+		case ctx.Err() != nil:
+			r = cut()
+			return &r
+		case err != nil:
+			r = unknown(err)
+			return &r
+		case s.readable() != nil:
+			t.note("the services cannot be read: %s", why(s.readable()))
+		case len(s.notStopped()) == 0:
+			r = done("")
+			return &r
+		default:
+			t.noteStopping(s)
+		}
+		if now := t.w.clock.now(); now-told >= tellDrain && s.readable() == nil {
+			told = now
+			t.w.fact(interp.StillDraining, t.e.Server, s.sessions(), "still to stop: "+some(s.notStopped()))
+		}
+		if s.readable() == nil && s.brokenCounter() && !forced {
+			// Nothing but a counter is left: it shows calls by the thousand million and never drains.
+			forced = true
+			t.w.fact(interp.ModelNote, t.e.Server, 0, response+" counts an impossible number of calls and is stopped without draining")
+			if r := t.tellTo(ctx, scripts.Stop, scripts.StopArgs{Names: []string{response}}); r != nil {
+				return r
+			}
+		}
+		if !pace.wait(ctx, &t.w.clock) {
+			r = cut()
+			return &r
+		}
+	}
+}
+
+func (t *task) noteStopping(s status) {
+	left := s.notStopped()
+	if n := s.sessions(); n > 0 && len(s.in("Paused", "PausePending")) > 0 {
+		t.note("%d sessions were left; still to stop: %s", n, some(left))
+		return
+	}
+	t.note("still to stop: %s", some(left))
+}
+
+// lookStop settles a stop by what the services show.
+func (t *task) lookStop(ctx context.Context) result {
+	s, r := t.lookServer(ctx)
+	switch {
+	case r != nil:
+		return *r
+	case len(s.notStopped()) == 0:
+		return done("")
+	case len(s.ending()) > 0:
+		return result{outcome: interp.Going, text: "still to stop: " + some(s.notStopped())}
+	}
+	return result{outcome: interp.NotBegun}
+}
+
+// lookServer surveys the server of a look; the result is not nil where it cannot be told.
+func (t *task) lookServer(ctx context.Context) (status, *result) {
+	s, err := t.w.look(ctx, t.w.pool.Servers[t.e.Ref.Server].Name, scripts.SurveyArgs{})
+	if err == nil {
+		err = s.readable()
+	}
+	switch {
+	case ctx.Err() != nil:
+		r := cut()
+		return s, &r
+	case err != nil:
+		return s, &result{outcome: interp.CannotTell, text: "the server does not tell: " + why(err)}
+	}
+	return s, nil
+}
+
+// start starts the services and waits until they run. Asking twice does no harm.
+func (t *task) start(ctx context.Context) result {
+	s, r := t.firstLook(ctx)
+	if r != nil {
+		return *r
+	}
+	expected := t.w.expected(t.server())
+	if len(s.missing(expected)) == 0 {
+		return done("")
+	}
+	if f, ok := s.service(frontEnd); ok && f.Start == "Disabled" {
+		return failed("the services are disabled; Invoke-CsComputerFailBack enables them")
+	}
+	if !t.e.Attach || len(s.starting()) == 0 {
+		if r := t.tellTo(ctx, scripts.Start, scripts.StartArgs{}); r != nil {
+			return *r
+		}
+	}
+	for pace := newPacer(); ; {
+		s, err := t.w.look(ctx, t.server(), scripts.SurveyArgs{})
+		switch {
+		case ctx.Err() != nil:
+			return cut()
+		case err != nil:
+			return unknown(err)
+		case s.readable() != nil:
+			t.note("the services cannot be read: %s", why(s.readable()))
+		case len(s.missing(expected)) == 0:
+			return done("")
+		default:
+			t.note("these do not run yet: %s", some(s.missing(expected)))
+		}
+		if !pace.wait(ctx, &t.w.clock) {
+			return cut()
+		}
+	}
+}
+
+// lookStart settles a start by what the services show.
+func (t *task) lookStart(ctx context.Context) result {
+	s, r := t.lookServer(ctx)
+	switch {
+	case r != nil:
+		return *r
+	case len(s.missing(t.w.expected(t.w.pool.Servers[t.e.Ref.Server].Name))) == 0:
+		return done("")
+	case len(s.starting()) > 0:
+		return result{outcome: interp.Going}
+	}
+	return result{outcome: interp.NotBegun}
+}
+
+// look settles what nobody knows the end of. It changes nothing.
+func (t *task) look(ctx context.Context) result {
+	switch t.e.Of {
+	case interp.Failover, interp.Failback:
+		return t.lookPool(ctx)
+	case interp.Run:
+		return t.lookJob(ctx, t.scriptJob())
+	}
+	if s := t.e.Ref.Server; s < 0 || int(s) >= len(t.w.pool.Servers) {
+		return result{outcome: interp.CannotTell, text: "the pool has no such server"}
+	}
+	switch t.e.Of {
+	case interp.Stop:
+		return t.lookStop(ctx)
+	case interp.Start:
+		return t.lookStart(ctx)
+	case interp.Upgrade:
+		return t.lookJob(ctx, t.upgradeJob())
+	case interp.Restart:
+		return t.lookRestart(ctx)
+	case interp.FailoverServer, interp.FailbackServer:
+		return t.lookJob(ctx, t.moveJob())
+	}
+	return result{outcome: interp.CannotTell, text: "nothing can be told of this action"}
+}

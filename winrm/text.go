@@ -1,0 +1,63 @@
+package winrm
+
+import (
+	"errors"
+	"strings"
+	"unicode"
+
+	"github.com/lrun/lrun/winrm/scripts"
+)
+
+// maxText bounds what a server's text adds to a message, in characters.
+const maxText = 600
+
+// clean makes a text from a server fit for a message: one line of printable characters, the last of a long one left out.
+func clean(s string) string { return cleanTo(s, maxText) }
+
+func cleanTo(s string, most int) string {
+	var b strings.Builder
+	n, blank := 0, true
+	for _, r := range strings.ToValidUTF8(s, "?") {
+		if unicode.IsSpace(r) || !unicode.IsPrint(r) {
+			r = ' '
+		}
+		if r == ' ' && blank {
+			continue
+		}
+		blank = r == ' '
+		if n == most {
+			b.WriteString("…")
+			break
+		}
+		b.WriteRune(r)
+		n++
+	}
+	return strings.TrimSpace(b.String())
+}
+
+// endOf keeps the end of a long text, where an installer says what went wrong.
+func endOf(s string) string {
+	s = cleanTo(s, 1<<20)
+	if r := []rune(s); len(r) > maxText {
+		return "…" + string(r[len(r)-maxText:])
+	}
+	return s
+}
+
+// redact takes a password out of a text, should a server have sent it back. A password of fewer than four characters
+// would take words to pieces and protect nobody.
+func redact(s, secret string) string {
+	if len(secret) < 4 {
+		return s
+	}
+	return strings.ReplaceAll(s, secret, "********")
+}
+
+// why is an error in words: what a script said, or what is wrong with the connection.
+func why(err error) string {
+	var s *scripts.ScriptError
+	if errors.As(err, &s) {
+		return clean(s.Msg)
+	}
+	return clean(err.Error())
+}
