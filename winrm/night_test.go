@@ -1,0 +1,258 @@
+package winrm_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/lrun/lrun/internal/golden"
+	"github.com/lrun/lrun/interp"
+	"github.com/lrun/lrun/lang"
+	"github.com/lrun/lrun/pool"
+	"github.com/lrun/lrun/rehearsal"
+	"github.com/lrun/lrun/runbooks"
+	"github.com/lrun/lrun/sim"
+	"github.com/lrun/lrun/winrm"
+)
+
+var _ = golden.Update // go test -update reaches this package too
+
+const (
+	user     = `CONTOSO\lync-admin`
+	password = "not-for-any-log 1"
+)
+
+// procedure is the vendor's procedure for Lync Server 2013.
+const procedure = `
+runbook "Lync Server 2013 cumulative update"
+param update  = "C:\Updates\LyncServerUpdateInstaller.exe"
+param version = "5.0.8308.1149"
+window 24h
+for each domain:
+  wait ready retry 3 every 10m else failover
+  stop graceful within 1h else stop
+  upgrade with "{update}" args "/silentmode" within 1h
+  restart within 30m
+  verify version "{version}" retry 60 every 1m
+end
+if failed over:
+  failback
+end
+`
+
+func shipped(t testing.TB, name string) *pool.Pool {
+	t.Helper()
+	for _, f := range runbooks.Files() {
+		if f.Name == name && string(f.Kind) == "pool" {
+			p, err := pool.Decode(f.File, f.Text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return p
+		}
+	}
+	t.Fatalf("no pool %s", name)
+	return nil
+}
+
+func compile(t testing.TB, p *pool.Pool, runbook string) *interp.Program {
+	t.Helper()
+	src, diags := lang.Load("test.lrun", []byte(runbook), nil)
+	if diags.HasErrors() {
+		t.Fatal(diags.Error())
+	}
+	prog, err := interp.Compile(src, p, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return prog
+}
+
+func scenarioOf(t testing.TB, p *pool.Pool, text string) *pool.Scenario {
+	t.Helper()
+	if text == "" {
+		return &pool.Scenario{}
+	}
+	sc, err := pool.DecodeScenario("test.scenario.yaml", []byte(text), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sc
+}
+
+// rig is a served pool and the Servers that reach it.
+type rig struct {
+	served  *rehearsal.Server
+	pool    *pool.Pool // of the file that the rehearsal wrote
+	servers *winrm.Servers
+
+	mu     sync.Mutex
+	events []rehearsal.Event
+}
+
+// serve serves a shipped pool, with identity: task, at a scale at which a night takes seconds.
+func serve(t testing.TB, name, scenario string, set func(*rehearsal.Options, *winrm.Credentials)) *rig {
+	t.Helper()
+	p := shipped(t, name)
+	p.Connect.Identity = pool.Identity{Kind: pool.Task, Account: user}
+	p.Connect.Via = ""
+	r := &rig{}
+	seed := uint64(7)
+	o := rehearsal.Options{
+		Pool: p, Scenario: scenarioOf(t, p, scenario), Seed: &seed, TimeScale: 1200, Listen: "127.0.0.1:0", User: user,
+		Password: password, Auth: []pool.Auth{pool.Basic},
+		OnEvent: func(ev rehearsal.Event) {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.events = append(r.events, ev)
+		},
+	}
+	cred := winrm.Credentials{Password: password}
+	if set != nil {
+		set(&o, &cred)
+	}
+	served, err := rehearsal.Serve(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.served = served
+	t.Cleanup(func() {
+		if err := served.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if r.pool, err = pool.Decode("served.pool.yaml", served.PoolFile()); err != nil {
+		t.Fatal(err)
+	}
+	login, err := winrm.NewLogin(r.pool, cred)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.servers, err = winrm.Connect(r.pool, login); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := r.servers.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	return r
+}
+
+// story is what a run did, in order, to each server and to the pool.
+type story map[string][]string
+
+func (s story) add(p *pool.Pool, r *interp.Record) {
+	who := "pool"
+	if r.Server >= 0 {
+		who = p.Servers[r.Server].Name
+	}
+	switch r.Kind {
+	case interp.RecStart:
+		s[who] = append(s[who], "start "+r.Action.String())
+	case interp.RecEnd:
+		s[who] = append(s[who], fmt.Sprintf("%s %s", r.Action, r.Outcome))
+	case interp.RecFinish:
+		s["run"] = append(s["run"], r.Final.String())
+	}
+}
+
+// exec runs a runbook on a served pool and tells its story.
+func (r *rig) exec(t testing.TB, runbook string) (story, *interp.Program) {
+	t.Helper()
+	prog := compile(t, r.pool, runbook)
+	m := interp.New(prog, interp.Args{})
+	w := winrm.NewWorld(r.servers, winrm.Options{Program: prog, Run: "test-run", Render: m.Render})
+	defer w.Close()
+	s, d := story{}, interp.NewDescriber(prog, nil)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	for ev := (interp.Event{Kind: interp.Began}); ; {
+		out := m.Step(ev)
+		for i := range out.Records {
+			s.add(r.pool, &out.Records[i])
+			if line := d.Line(&out.Records[i]); line != "" {
+				t.Log(line)
+			}
+		}
+		if strings.Contains(ev.Text, password) {
+			t.Errorf("the password is in an event: %+v", ev)
+		}
+		w.Start(out.Effects)
+		if _, done := m.Result(); done {
+			return s, prog
+		}
+		var err error
+		if ev, err = w.Next(ctx); err != nil {
+			t.Fatalf("the run broke off: %v", err)
+		}
+	}
+}
+
+// simulate tells the story of the same night in the model alone.
+func simulate(t testing.TB, p *pool.Pool, scenario, runbook string) story {
+	t.Helper()
+	prog := compile(t, p, runbook)
+	r, err := sim.NewRehearsal(prog, scenarioOf(t, p, scenario), interp.Args{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := story{}
+	_, err = r.Night(t.Context(), sim.Seeded(7), &sim.Watcher{Record: func(rec *interp.Record) { s.add(p, rec) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// installs counts the installers that ended well, by server.
+func (r *rig) installs() map[string]int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := map[string]int{}
+	for _, ev := range r.events {
+		if ev.Event == rehearsal.EventInstalled {
+			n[ev.Server]++
+		}
+	}
+	return n
+}
+
+func (r *rig) has(event string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.ContainsFunc(r.events, func(ev rehearsal.Event) bool { return ev.Event == event })
+}
+
+func TestNightsEqualTheModels(t *testing.T) {
+	for _, c := range []struct{ name, pool, scenario string }{
+		{"quiet", "contoso-6", ""},
+		{"failover", "contoso-6", "faults:\n  - {pool: insufficient, at: 0s, for: 10m}\n"},
+		{"installer fails", "contoso-6", "faults:\n  - {server: fe02.contoso.com, on: upgrade, is: fail}\n"},
+		{"drain hangs", "contoso-6", "faults:\n  - {server: fe03.contoso.com, on: stop, is: hang}\n"},
+		{"installer starts services", "contoso-6", "faults:\n  - {server: fe02.contoso.com, on: upgrade, is: restarts}\n"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := serve(t, c.pool, c.scenario, nil)
+			got, _ := r.exec(t, procedure)
+			want := simulate(t, r.pool, c.scenario, procedure)
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("exec differs from the model (-model +exec):\n%s", diff)
+			}
+			for server, n := range r.installs() {
+				if n != 1 {
+					t.Errorf("%s was updated %d times", server, n)
+				}
+			}
+			if r.has(rehearsal.EventCollided) || r.has(rehearsal.EventDenied) {
+				t.Error("the servers tell of a collision or a refused logon")
+			}
+		})
+	}
+}
