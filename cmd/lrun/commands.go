@@ -9,7 +9,8 @@ import (
 // of it.
 func commands() []*command {
 	return []*command{
-		checkCommand, fmtCommand, planCommand, simulateCommand, serveCommand, runbooksCommand, completionCommand(), versionCommand,
+		checkCommand, fmtCommand, planCommand, simulateCommand, preflightCommand, execCommand,
+		resumeCommand, pauseCommand, statusCommand, runsCommand, serveCommand, runbooksCommand, completionCommand(), versionCommand,
 	}
 }
 

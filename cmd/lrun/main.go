@@ -8,10 +8,12 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"syscall"
 
 	"github.com/spf13/pflag"
 
 	"github.com/lrun/lrun/internal/spell"
+	"github.com/lrun/lrun/pool"
 )
 
 func main() {
@@ -31,13 +33,29 @@ type env struct {
 	cores  int
 	// terminal reports whether a stream is shown to a person as it is written.
 	terminal func(io.Writer) bool
+	// prompt asks for a secret without showing it; keyring looks it up, by service and user.
+	prompt  func(text string) (string, error)
+	keyring func(service, user string) (string, error)
+	// interrupts lets Ctrl-C arrive on a channel, until stop is called.
+	interrupts func(c chan<- os.Signal) (stop func())
+	// reach gives the way to a live pool.
+	reach func(p *pool.Pool, insecure bool) (func(*pool.Pool) (site, error), error)
+	// tap is nil but in tests; see [night.tap].
+	tap func(when string, seq int64)
 }
 
 func processEnv() *env {
-	return &env{
+	e := &env{
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, files: osFiles{},
-		cores: runtime.GOMAXPROCS(0), terminal: isTerminal,
+		cores: runtime.GOMAXPROCS(0), terminal: isTerminal, prompt: promptTerminal, keyring: keyringGet, interrupts: notifyInterrupts,
 	}
+	e.reach = e.reachLive
+	return e
+}
+
+func notifyInterrupts(c chan<- os.Signal) func() {
+	signal.Notify(c, os.Interrupt, syscall.SIGTERM)
+	return func() { signal.Stop(c) }
 }
 
 // The exit codes; README and docs/design.md say the same table in more words.

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/lrun/lrun/interp"
+	"github.com/lrun/lrun/pool"
+)
+
+// site is the live pool, as far as exec, resume and preflight have to do with it. Tests hand in one of their own.
+type site interface {
+	// discover reads what is there. It changes nothing. An error means that the pool cannot be read.
+	discover(ctx context.Context) (*livePool, error)
+	// preflight looks for what speaks against the night. It changes nothing.
+	preflight(ctx context.Context, prog *interp.Program) []finding
+	// mark leaves the mark of a run with a heartbeat on every front end of the pool and of its pair. It fails where
+	// another run's mark lives there. release takes it away again.
+	mark(ctx context.Context, run string) (release func(), err error)
+	// world carries out the effects of a run.
+	world(o worldOptions) (liveWorld, error)
+	close()
+}
+
+// liveWorld is a World on the clock of the wall, or on one that a rehearsal runs faster.
+type liveWorld interface {
+	interp.World
+	Now() time.Duration // since the start of the run
+	Close()
+}
+
+type worldOptions struct {
+	prog    *interp.Program
+	run     string
+	folder  string        // of the run, for what has to be known again after lrun was killed
+	from    time.Duration // the run's time now
+	render  func(t *interp.Text, server int8) string
+	console *console
+	notify  *notifier
+	sha256  string // of the installer that preflight saw everywhere; "" = any
+}
+
+// livePool is what discover found.
+type livePool struct {
+	topology    *pool.Pool // the pool file with the live domains and servers
+	differences []string   // between the file and the live topology, in words
+	facts       []string   // versions, services, where the users are, in words
+}
+
+// grade is how much a finding weighs.
+type grade uint8
+
+const (
+	fine grade = iota
+	warning
+	against // the night must not begin
+)
+
+var grades = [...]string{fine: "ok", warning: "warning", against: "failed"}
+
+// finding is one thing that preflight looked at.
+type finding struct {
+	grade  grade
+	where  string // a server, or "" for the pool
+	what   string // "readiness", "installer", …
+	text   string
+	sha256 string // of the installer, where it is the same everywhere
+}
+
+// timeScale is how many seconds of the run pass in one second of the wall.
+func timeScale(p *pool.Pool) int {
+	if p.Rehearsal == nil {
+		return 1
+	}
+	return max(p.Rehearsal.TimeScale, 1)
+}
