@@ -13,6 +13,7 @@ import (
 // Answer is what an exploration found out.
 type Answer struct {
 	Property    Property // Holds, or the first one that is violated, on one of the shortest nights that do
+	Prop        *Prop    // the user's own, where Property is UserProperty
 	States      int      // distinct states
 	Transitions int64
 	Depth       int // of the longest shortest path
@@ -39,9 +40,10 @@ type DomainStart struct {
 type EndingSeen struct {
 	Ending     interp.Ending
 	FailedOver bool
-	Left       int // servers still due
-	Down       int // servers left out of service
-	Faults     int // the fewest faults that lead there
+	Left       int  // servers still due
+	Down       int  // servers left out of service
+	Faults     int  // the fewest faults that lead there
+	Crash      bool // only a crash of lrun leads there
 }
 
 // Prove explores all outcomes of a program within the options' bounds and judges them. The answer is the same for any
@@ -53,15 +55,21 @@ func Prove(ctx context.Context, prog *interp.Program, opts Options) (*Answer, er
 	}
 	a := &Answer{
 		States: e.states(), Transitions: e.transitions, Depth: e.depth,
-		Faults: opts.Faults, Crashes: opts.Crashes, Clock: -1, Endings: e.endings(),
+		Faults: opts.Faults, Crashes: opts.Crashes, Clock: opts.Clock,
 	}
 	if e.property == Holds {
 		e.judgeWhole(a)
+	} else {
+		e.noteEnds(nil, nil)
+		a.Endings = e.endings()
 	}
 	a.Property = e.property
+	if e.property == UserProperty {
+		a.Prop = &opts.Props[e.prop]
+	}
 	if e.property != Holds {
 		a.Trace = e.x.tell(e.night)
-		a.Trace.Inevitable = e.x.inevitable(e.night, e.property)
+		a.Trace.Inevitable = e.x.inevitable(e.night, e.property, a.Prop == nil || a.Prop.mode != sometimes && a.Prop.subject != elapsed)
 		return a, nil
 	}
 	for pc := range e.cover {
@@ -83,6 +91,15 @@ func (e *Explorer) judgeWhole(a *Answer) {
 		e.violate(RunEnds, cyclic)
 		return
 	}
+	latest := e.latest(g)
+	e.noteEnds(latest, g)
+	a.Endings = e.endings()
+	for _, s := range e.maybe {
+		if latest[g.dense(s.id)] >= 0 {
+			e.property, e.prop, e.night = Property(s.sig), int(s.prop), e.nightTo(g, latest, s.id)
+			return
+		}
+	}
 	if x := e.worseByCrash(); x != nil {
 		e.violate(ResumeSame, x.example)
 		return
@@ -90,7 +107,14 @@ func (e *Explorer) judgeWhole(a *Answer) {
 	if e.canComplete(); e.property != Holds {
 		return
 	}
-	t := e.times(g)
+	if e.judgeSometimes(); e.property != Holds {
+		return
+	}
+	rest := g.longest()
+	if e.judgeElapsed(g, rest); e.property != Holds {
+		return
+	}
+	t := e.times(g, rest)
 	a.WorstCase = t.worst
 	for d := range e.x.pool.Domains {
 		if b, ok := t.behind[d]; ok {
@@ -166,23 +190,28 @@ func (e *Explorer) sortedEnds() []uint64 {
 	return keys
 }
 
-// endings lists the ways to end, each with the fewest faults that lead to it.
+// endings lists the ways to end, each with the least that leads to it: no crash, if none is needed, and few faults.
 func (e *Explorer) endings() []EndingSeen {
 	var list []EndingSeen
 	for _, k := range e.sortedEnds() { // the faults are the lowest part of the key
 		x := e.ends[k].EndingSeen
-		if n := len(list); n > 0 {
-			last := list[n-1]
-			faults := last.Faults
-			last.Faults = x.Faults
-			if last == x {
-				list[n-1].Faults = min(faults, x.Faults)
-				continue
-			}
+		x.Crash = !e.ends[k].clean
+		n := len(list) - 1
+		if n < 0 || list[n].Ending != x.Ending || list[n].FailedOver != x.FailedOver || list[n].Left != x.Left || list[n].Down != x.Down {
+			list = append(list, x)
+		} else if x.lessThan(&list[n]) {
+			list[n] = x
 		}
-		list = append(list, x)
 	}
 	return list
+}
+
+// lessThan compares what it takes to come to two endings.
+func (s *EndingSeen) lessThan(t *EndingSeen) bool {
+	if s.Crash != t.Crash {
+		return !s.Crash
+	}
+	return s.Faults < t.Faults
 }
 
 // Trace is one explored night.

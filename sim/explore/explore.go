@@ -19,6 +19,8 @@ type Options struct {
 	EveryOrder bool // explore every order of effects in flight, and tell alike servers apart: no reduction
 	Workers    int  // 0 = one a core; the answer is the same for any number
 	MaxStates  int  // 0 = 50 million
+	Props      []Prop
+	Clock      time.Duration // time of day at which the run starts; -1 = not given
 	// Progress is told now and then how far the exploration is; it may be nil.
 	Progress func(states, depth int)
 
@@ -68,6 +70,7 @@ const (
 	flagEnd     = 1 << iota // the run has ended
 	flagBroken              // a property is violated
 	flagCrashed             // lrun was killed on the way
+	flagOdd                 // on the way the window was over sooner than it can be
 )
 
 // cand is a state that was reached, before it is known whether it is new.
@@ -79,6 +82,7 @@ type cand struct {
 	head   uint8
 	flags  uint8
 	broken Property
+	prop   uint8
 	end    uint64 // signature of the ending
 }
 
@@ -87,6 +91,13 @@ type edge struct {
 	from, to stateID
 	dt       uint32
 }
+
+// What an edge's span of time holds beside milliseconds.
+const (
+	spanLate   = 1 << 31 // the window is taken to be over
+	spanThinks = 1 << 30 // a person thinks: it is not lrun's time
+	spanMask   = spanThinks - 1
+)
 
 // Explorer explores the outcomes of one program.
 type Explorer struct {
@@ -98,17 +109,28 @@ type Explorer struct {
 	edges       [shardCount][]edge // by the shard of `to`
 	cover       []bool
 	ends        map[uint64]*ending
+	endStates   []endState // every state that is an end
+	maybe       []endState // violations on a path whose window is over sooner than it can be
 	root        stateID
 	property    Property // the one that is violated
+	prop        int      // which of the user's own, where it is one
 	night       []choice // the way there
+	seen        []bool   // by property: a `sometimes` that was seen
 }
 
 // ending is a way the run can end.
 type ending struct {
 	EndingSeen
 	clean   bool // reached without a crash
-	anew    bool // reached after a crash that came when the window was over: the resume opens another one
+	anew    bool // reached after a resume that came late, or that opened another window
 	example stateID
+}
+
+// endState is a state that is an end or breaks a property, with the signature of its ending or the property.
+type endState struct {
+	id   stateID
+	sig  uint64
+	prop uint8
 }
 
 // New makes an explorer.
@@ -121,6 +143,9 @@ func New(prog *interp.Program, opts Options) *Explorer {
 	}
 	e := &Explorer{ends: map[uint64]*ending{}, cover: make([]bool, len(prog.Instrs))}
 	e.x = model{prog: prog, pool: prog.Pool, m: prog.Pool.Model, all: prog.Pool.All(), opts: opts}
+	e.x.closes, _ = windowEnd(prog, opts.Clock)
+	e.x.counting = e.x.counts()
+	e.seen = make([]bool, len(opts.Props))
 	return e
 }
 
@@ -239,6 +264,7 @@ type worker struct {
 	child   node
 	choices []choice
 	cover   []bool
+	seen    []bool
 }
 
 // parallel calls f for 0 to n-1, each once, on all workers.
@@ -248,7 +274,7 @@ func (e *Explorer) parallel(n int, f func(*worker, int)) {
 	var wg sync.WaitGroup
 	for range min(e.x.opts.Workers, n) {
 		wg.Go(func() {
-			wk := &worker{m: e.x.machine(), cover: make([]bool, len(e.cover))}
+			wk := &worker{m: e.x.machine(), cover: make([]bool, len(e.cover)), seen: make([]bool, len(e.seen))}
 			wk.m.Cover(wk.cover)
 			for {
 				mu.Lock()
@@ -263,6 +289,9 @@ func (e *Explorer) parallel(n int, f func(*worker, int)) {
 			mu.Lock()
 			for i, c := range wk.cover {
 				e.cover[i] = e.cover[i] || c
+			}
+			for i, c := range wk.seen {
+				e.seen[i] = e.seen[i] || c
 			}
 			mu.Unlock()
 		})
@@ -299,7 +328,10 @@ func (wk *worker) expand(e *Explorer, ch *chunk) {
 func (wk *worker) follow(e *Explorer, ch *chunk, id stateID, parent *node, c choice) interp.Asked {
 	ch.transitions++
 	t := e.x.transition(wk.m, parent, &wk.child, c)
-	k := cand{hash: t.hash, from: id, dt: t.dt, choice: c, head: t.head, flags: t.flags, broken: wk.child.w.broken, end: t.end}
+	if len(wk.seen) > 0 {
+		e.x.checkProps(&wk.child.w, wk.m, wk.seen)
+	}
+	k := cand{hash: t.hash, from: id, dt: t.dt, choice: c, head: t.head, flags: t.flags, broken: wk.child.w.broken, prop: wk.child.w.prop, end: t.end}
 	s := k.hash % shardCount
 	if place, ok := e.shards[s].table.find(k.hash); ok {
 		ch.edges[s] = append(ch.edges[s], edge{from: id, to: stateID(place*shardCount) + stateID(s), dt: t.dt})
@@ -346,13 +378,27 @@ func (x *model) transition(m *interp.Machine, parent, child *node, c choice) ste
 	if !w.settling() {
 		w.settle()
 	}
+	x.time(parent, w, c, &t)
 	x.checkState(w)
+	x.checkProps(w, m, nil)
 	t.flags, t.end = x.ended(m, w)
-	if parent.w.slots[c.slot].action != interp.Confirm || c.op == opDie || c.op == opCrash {
-		t.dt = uint32((w.now - parent.w.now).Milliseconds()) // how long a person thinks is not lrun's time
-	}
 	t.hash = x.hash(m, w)
 	return t
+}
+
+// time notes how long a transition takes, and what is odd about it.
+func (x *model) time(parent *node, w *world, c choice, t *step) {
+	t.dt = uint32(min((w.now - parent.w.now).Milliseconds(), spanMask))
+	if parent.w.slots[c.slot].action == interp.Confirm && c.op != opDie && c.op != opCrash {
+		t.dt |= spanThinks
+	}
+	if c.variant == lateWindow {
+		t.dt |= spanLate
+		if w.now < x.closes {
+			w.anew = w.anew || w.crashed // whoever resumes may come late
+			w.odd = w.odd || !w.crashed
+		}
+	}
 }
 
 // setClock puts the window where the choice wants it, relative to the event that comes.
@@ -395,6 +441,9 @@ func (x *model) ended(m *interp.Machine, w *world) (flags uint8, sig uint64) {
 	}
 	if w.crashed {
 		flags |= flagCrashed
+	}
+	if w.odd {
+		flags |= flagOdd
 	}
 	if finished {
 		_, left := m.Progress()
@@ -446,7 +495,7 @@ func (wk *worker) materialize(e *Explorer, s int) []node {
 
 // findBroken notes endings and the first violation of the level, the same one whatever the number of cores.
 func (e *Explorer) findBroken(chunks []chunk) {
-	best, at := Holds, noState
+	best, prop, at := Holds, 0, noState
 	for i := range chunks {
 		for s := range chunks[i].cands {
 			for j := range chunks[i].cands[s] {
@@ -456,34 +505,49 @@ func (e *Explorer) findBroken(chunks []chunk) {
 				}
 				place, _ := e.shards[s].table.find(c.hash)
 				id := stateID(place*shardCount + s)
+				if e.shards[s].parent[place] != c.from || e.shards[s].choice[place] != c.choice {
+					continue // the state was there already, or another candidate took it
+				}
 				if c.flags&flagEnd != 0 {
-					e.noteEnd(c, id)
+					e.endStates = append(e.endStates, endState{id: id, sig: c.end | uint64(c.flags&flagCrashed)<<56})
+				}
+				if c.broken != Holds && c.flags&flagOdd != 0 {
+					e.maybe = append(e.maybe, endState{id, uint64(c.broken), c.prop})
+					continue
 				}
 				if c.broken != Holds && (best == Holds || c.broken < best) {
-					best, at = c.broken, id
+					best, prop, at = c.broken, int(c.prop), id
 				}
 			}
 		}
 	}
 	if best != Holds {
 		e.violate(best, at)
+		e.prop = prop
 	}
 }
 
-func (e *Explorer) noteEnd(c *cand, id stateID) {
-	k := e.ends[c.end]
-	if k == nil {
-		k = &ending{
-			EndingSeen: EndingSeen{
-				Ending: interp.Ending(c.end >> 48), FailedOver: c.end>>40&1 == 1, Left: int(c.end >> 32 & 0xff),
-				Down: int(c.end >> 24 & 0xff), Faults: int(c.end >> 8 & 0xff),
-			},
-			example: id, anew: c.end>>16&1 == 1,
+// noteEnds gathers the endings of all states that some night really comes to.
+func (e *Explorer) noteEnds(latest []int64, g *graph) {
+	for _, s := range e.endStates {
+		if latest != nil && latest[g.dense(s.id)] < 0 {
+			continue
 		}
-		e.ends[c.end] = k
-	}
-	if c.flags&flagCrashed == 0 {
-		k.clean = true
+		sig := s.sig &^ (0xff << 56)
+		k := e.ends[sig]
+		if k == nil {
+			k = &ending{
+				EndingSeen: EndingSeen{
+					Ending: interp.Ending(sig >> 48 & 0xff), FailedOver: sig>>40&1 == 1, Left: int(sig >> 32 & 0xff),
+					Down: int(sig >> 24 & 0xff), Faults: int(sig >> 8 & 0xff),
+				},
+				example: s.id, anew: sig>>16&1 == 1,
+			}
+			e.ends[sig] = k
+		}
+		if s.sig>>56 == 0 {
+			k.clean = true
+		}
 	}
 }
 
@@ -535,8 +599,11 @@ func (x *model) hashWorld(w *world) uint64 {
 	if w.anew {
 		flags |= 8
 	}
-	h := interp.Mix(rebuild, uint64(w.state)|uint64(w.cond)<<8|uint64(w.window)<<16|uint64(w.faults)<<24|uint64(w.crashes)<<32|
-		uint64(w.guards)<<40|uint64(w.broken)<<48|flags<<56)
+	if x.counting {
+		flags |= uint64(w.cut) << 8
+	}
+	h := interp.Mix(interp.Mix(rebuild, flags), uint64(w.state)|uint64(w.cond)<<8|uint64(w.window)<<16|uint64(w.faults)<<24|uint64(w.crashes)<<32|
+		uint64(w.guards)<<40|uint64(w.broken)<<48|uint64(w.prop)<<56)
 	h = interp.Mix(h, w.slots[mainSlot].hash(w.now))
 	return interp.Mix(h, w.slots[leaveSlot].hash(w.now))
 }
@@ -544,7 +611,7 @@ func (x *model) hashWorld(w *world) uint64 {
 // hashServer hashes what belongs to one server.
 func (w *world) hashServer(s int, seeds pool.Set) uint64 {
 	v := uint64(0)
-	for _, set := range [...]pool.Set{w.up, w.out, w.dead, w.sick, w.fresh, w.away, w.stopped, seeds} {
+	for _, set := range [...]pool.Set{w.up, w.out, w.dead, w.sick, w.fresh, w.away, w.stopped, w.cutFrom, seeds} {
 		v = v<<1 | uint64(set>>s)&1
 	}
 	for _, set := range w.installed {

@@ -7,8 +7,8 @@ const inevitableLimit = 200_000
 
 // inevitable finds from which choice of a night on the violation cannot be avoided any more, even if nothing more goes
 // wrong: 0 is the start, len(night) the last choice itself. It is -1 where that is not known.
-func (x *model) inevitable(night []choice, p Property) int {
-	if p == RunEnds || p == ResumeSame {
+func (x *model) inevitable(night []choice, p Property, stateProperty bool) int {
+	if p == RunEnds || p == ResumeSame || p == UserProperty && !stateProperty {
 		return -1
 	}
 	m := x.machine()

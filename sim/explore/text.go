@@ -23,7 +23,11 @@ func (a *Answer) Text(prog *interp.Program, clock Words) string {
 		fmt.Fprintf(&b, "Holds for every outcome with %s\n", a.Bounds())
 		a.holdsText(&b, prog, clock)
 	} else {
-		fmt.Fprintf(&b, "Violated: %s: %s\n", a.Name(), a.Says())
+		if a.Prop != nil {
+			fmt.Fprintf(&b, "Violated: %s\n", a.Says())
+		} else {
+			fmt.Fprintf(&b, "Violated: %s: %s\n", a.Name(), a.Says())
+		}
 		a.violatedText(&b, prog, clock)
 	}
 	row(&b, "looked at", "%s states, %s transitions, up to %d events in a night", thousands(int64(a.States)), thousands(a.Transitions), a.Depth)
@@ -104,11 +108,17 @@ func (a *Answer) violatedText(b *strings.Builder, prog *interp.Program, clock Wo
 
 // Name is the name of the property that is violated, a user's own one by its text.
 func (a *Answer) Name() string {
+	if a.Prop != nil {
+		return a.Prop.Text
+	}
 	return a.Property.String()
 }
 
 // Says is the violation in words.
 func (a *Answer) Says() string {
+	if a.Prop != nil {
+		return a.Prop.says(a)
+	}
 	return a.Property.Text()
 }
 
@@ -202,7 +212,10 @@ func (a *Answer) Ways() []string {
 		ending interp.Ending
 		over   bool
 	}
-	type span struct{ faults, left, down, downMin, leftMin int }
+	type span struct {
+		least                        EndingSeen
+		left, down, downMin, leftMin int
+	}
 	var order []way
 	seen := map[way]span{}
 	for _, e := range a.Endings {
@@ -210,10 +223,13 @@ func (a *Answer) Ways() []string {
 		s, ok := seen[k]
 		if !ok {
 			order = append(order, k)
-			s = span{faults: e.Faults, leftMin: e.Left, downMin: e.Down}
+			s = span{least: e, leftMin: e.Left, downMin: e.Down}
+		}
+		if e.lessThan(&s.least) {
+			s.least = e
 		}
 		seen[k] = span{
-			faults: min(s.faults, e.Faults), left: max(s.left, e.Left), down: max(s.down, e.Down),
+			least: s.least, left: max(s.left, e.Left), down: max(s.down, e.Down),
 			leftMin: min(s.leftMin, e.Left), downMin: min(s.downMin, e.Down),
 		}
 	}
@@ -225,11 +241,15 @@ func (a *Answer) Ways() []string {
 			text += ", failed over"
 		}
 		text += between(s.leftMin, s.left, "not upgraded") + between(s.downMin, s.down, "down")
-		switch s.faults {
-		case 0:
+		switch f := s.least.Faults; {
+		case f == 0 && s.least.Crash:
+			text += ": after a crash"
+		case f == 0:
 			text += ": without a fault"
+		case s.least.Crash:
+			text += ": after a crash and " + count(f, "fault")
 		default:
-			text += ": after " + count(s.faults, "fault")
+			text += ": after " + count(f, "fault")
 		}
 		list = append(list, text)
 	}

@@ -89,9 +89,13 @@ type world struct {
 	crashed bool  // lrun was killed on the way here
 	// justDied: a server died since the last event, at any moment until the next one.
 	justDied bool
-	anew     bool // lrun was resumed after the window was over, as in another night
+	anew     bool // lrun was resumed late, or after the window was over, as in another night
 	passed   bool // the runbook's latest reading in this turn let the turn begin
+	odd      bool // on the way here the window was over sooner than it can be; it is no part of the fingerprint
 	broken   Property
+	prop     uint8    // which of the user's own, where broken says so
+	cut      uint32   // people cut off so far, where a property counts them
+	cutFrom  pool.Set // servers whose people are counted
 }
 
 // The guards of the interlock, as bits of world.guards.
@@ -109,6 +113,9 @@ type model struct {
 	m    pool.Model
 	all  pool.Set
 	opts Options
+
+	closes   time.Duration // when the window closes; 0 = there is none, or nobody knows
+	counting bool          // some property asks who is cut off
 }
 
 func (x *model) begin() world {
@@ -139,6 +146,7 @@ func (x *model) start(w *world, effects []interp.Effect) {
 		}
 		s := &w.slots[k]
 		x.checkStart(w, e, s)
+		x.cutOff(w, e)
 		old := *s
 		*s = slot{
 			id: e.ID, action: e.Action, of: e.Of, domain: e.Domain, began: w.now,
@@ -221,6 +229,7 @@ func (x *model) putBack(w *world, s int) {
 	w.out &^= bit
 	w.fresh |= bit
 	w.stopped &^= bit
+	w.cutFrom &^= bit
 }
 
 func (x *model) unsettle(w *world) {
