@@ -1,9 +1,13 @@
 package rehearsal_test
 
 import (
+	"strings"
 	"testing"
+	"time"
 
+	"github.com/lrun/lrun/rehearsal"
 	"github.com/lrun/lrun/winrm/scripts"
+	"github.com/lrun/lrun/winrm/transport"
 )
 
 const fe01 = "fe01.contoso.com"
@@ -56,4 +60,363 @@ func TestTurn(t *testing.T) {
 	if n := r.Stats().Installed[0]; n != 1 {
 		t.Errorf("installed %d times", n)
 	}
+}
+
+const (
+	fe02   = "fe02.contoso.com"
+	pool01 = "pool01.contoso.com"
+)
+
+// A job goes on while nobody is connected, is found again, and is begun once however often it is asked for.
+func TestJobSurvivesTheConnection(t *testing.T) {
+	r := serve(t, nil)
+	s := r.session(fe01)
+	args := scripts.UpgradeArgs{Path: `C:\Updates\LyncServerUpdateInstaller.exe`}
+	job(t, s, "up-1", scripts.Upgrade, args, scripts.Logon{Account: "SYSTEM"})
+	r.Host(fe01).Reset()
+
+	again, err := scripts.NewJob("up-1", scripts.Upgrade, args, scripts.Logon{Account: "SYSTEM"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s = r.session(fe01)
+	if st := run[scripts.JobStarted](t, s, scripts.JobStart, again); !st.Begun {
+		t.Error("the job was begun twice")
+	}
+	if st, state := result(t, s, "up-1"); state != scripts.JobDone {
+		t.Errorf("the job is %v: %+v", state, st)
+	}
+	if st := run[scripts.JobStarted](t, s, scripts.JobStart, again); !st.Begun {
+		t.Error("the job that is done was begun again")
+	}
+	other, err := scripts.NewJob("up-1", scripts.Upgrade, scripts.UpgradeArgs{Path: `C:\other.exe`}, scripts.Logon{Account: "SYSTEM"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res, err := try(t, s, scripts.JobStart, other); err != nil || res.Err == nil || res.Err.Msg != "there is another job under this id" {
+		t.Errorf("another job under the id: %+v %v", res, err)
+	}
+	run[map[string]bool](t, s, scripts.JobRemove, scripts.JobRemoveArgs{ID: "up-1"})
+	if _, state := result(t, s, "up-1"); state != scripts.JobNotBegun {
+		t.Errorf("the job that was removed is %v", state)
+	}
+	if n := r.count(rehearsal.EventInstalled, fe01); n != 1 {
+		t.Errorf("installed %d times", n)
+	}
+}
+
+// A reboot under the installer interrupts the job, and the witness says so.
+func TestRebootInterruptsAJob(t *testing.T) {
+	r := serve(t, func(o *rehearsal.Options) {
+		o.Scenario = scenario(t, o.Pool, "faults: [{server: fe01.contoso.com, on: upgrade, is: hang}]")
+	})
+	s := r.session(fe01)
+	job(t, s, "up-1", scripts.Upgrade, scripts.UpgradeArgs{Path: `C:\Updates\x.exe`}, scripts.Logon{Account: "SYSTEM"})
+	if res, err := try(t, s, scripts.JobRemove, scripts.JobRemoveArgs{ID: "up-1"}); err != nil || res.Err == nil {
+		t.Errorf("a job that runs was removed: %+v %v", res, err)
+	}
+	_, _ = s.Run(t.Context(), "shutdown.exe /r /t 0", nil) // its answer may be lost with the server
+	r.wait(rehearsal.EventBooted, fe01, 1)
+	if st, state := result(t, r.session(fe01), "up-1"); state != scripts.JobInterrupted {
+		t.Errorf("the job is %v: %+v", state, st)
+	}
+	if got, want := r.story(fe01), "stopped installing sessions-cut collided install-cut down booted starting"; got != want {
+		// Under the race detector the services may have started meanwhile.
+		if got != want+" started" {
+			t.Errorf("the server lived through\n%s\nwant\n%s", got, want)
+		}
+	}
+}
+
+// The faults of a scenario reach the client as they would from a server.
+func TestScenarioFaults(t *testing.T) {
+	upgrade := func(t *testing.T, r *rig, s *transport.Session) *scripts.UpgradeResult {
+		t.Helper()
+		job(t, s, "up-1", scripts.Upgrade, scripts.UpgradeArgs{Path: `C:\Updates\x.exe`}, scripts.Logon{Account: "SYSTEM"})
+		st, state := result(t, s, "up-1")
+		if state != scripts.JobDone {
+			t.Fatalf("the job is %v: %+v", state, st)
+		}
+		var up scripts.UpgradeResult
+		res, err := st.Result()
+		if err == nil {
+			err = res.Into(&up)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &up
+	}
+	for _, test := range []struct {
+		fault string
+		check func(*testing.T, *rig, *transport.Session)
+	}{
+		{"{server: fe01.contoso.com, on: upgrade, is: fail, times: 1}", func(t *testing.T, r *rig, s *transport.Session) {
+			if up := upgrade(t, r, s); *up.Exit != 1603 || r.count(rehearsal.EventInstallFailed, fe01) != 1 {
+				t.Errorf("exit %d, %s", *up.Exit, r.story(fe01))
+			}
+		}},
+		{"{server: fe01.contoso.com, on: upgrade, is: reboot}", func(t *testing.T, r *rig, s *transport.Session) {
+			if up := upgrade(t, r, s); *up.Exit != 3010 || len(up.Pending) != 1 {
+				t.Errorf("%+v", up)
+			}
+		}},
+		{"{server: fe01.contoso.com, on: upgrade, is: short}", func(t *testing.T, r *rig, s *transport.Session) {
+			if up := upgrade(t, r, s); *up.Exit != 0 || up.Before[0] != up.After[0] {
+				t.Errorf("%+v", up)
+			}
+		}},
+		{"{server: fe01.contoso.com, reboot: pending, at: 0s}", func(t *testing.T, r *rig, s *transport.Session) {
+			if up := upgrade(t, r, s); *up.Exit != 1603 || r.count(rehearsal.EventInstalling, fe01) != 0 {
+				t.Errorf("%+v", up)
+			}
+		}},
+		{"{server: fe01.contoso.com, on: stop, is: fail}", func(t *testing.T, r *rig, s *transport.Session) {
+			res, err := try(t, s, scripts.Stop, scripts.StopArgs{Graceful: true})
+			if err != nil || res.Err == nil || !strings.Contains(res.Err.Msg, "cannot be controlled") {
+				t.Errorf("%+v %v", res, err)
+			}
+		}},
+		{"{server: fe01.contoso.com, on: restart, is: fail}", func(t *testing.T, r *rig, s *transport.Session) {
+			if _, errs, exit := typed(t, s, "shutdown.exe /r /t 0"); exit != 5 || !strings.Contains(errs, "Access is denied") {
+				t.Errorf("exit %d %s", exit, errs)
+			}
+		}},
+		{"{server: fe01.contoso.com, on: verify, is: fail, times: 1}", func(t *testing.T, r *rig, s *transport.Session) {
+			for i, want := range []bool{false, true} {
+				v := run[scripts.SurveyResult](t, s, scripts.Survey, scripts.SurveyArgs{Ports: []int{5061}})
+				if v.Ports[0].Accepts != want {
+					t.Errorf("look %d at the port: %v", i+1, v.Ports[0].Accepts)
+				}
+			}
+		}},
+		{"{reading: 2, is: busy}", func(t *testing.T, r *rig, s *transport.Session) {
+			for i, want := range []scripts.PoolState{scripts.StateReady, scripts.StateBusy, scripts.StateReady} {
+				v := run[scripts.ReadinessResult](t, s, scripts.Readiness, nil)
+				if got := v.PoolState(); got != want {
+					t.Errorf("reading %d: %v", i+1, got)
+				}
+			}
+		}},
+		{"{pool: garbled, at: 0s}", func(t *testing.T, r *rig, s *transport.Session) {
+			v := run[scripts.ReadinessResult](t, s, scripts.Readiness, nil)
+			if v.PoolState() != scripts.StateUnknown || v.State != "3" {
+				t.Errorf("%+v", v)
+			}
+		}},
+		{"{pool: unanswered, at: 0s, for: 20m}", func(t *testing.T, r *rig, s *transport.Session) {
+			run[scripts.ReadinessResult](t, s, scripts.Readiness, nil)
+			if now := r.Now(); now < 20*time.Minute {
+				t.Errorf("the cmdlet came back after %v", now)
+			}
+		}},
+		{"{server: fe01.contoso.com, rgs: stuck, at: 0s}", func(t *testing.T, r *rig, s *transport.Session) {
+			run[scripts.Asked](t, s, scripts.Stop, scripts.StopArgs{Graceful: true})
+			v := run[scripts.SurveyResult](t, s, scripts.Survey, scripts.SurveyArgs{Activity: true})
+			broken := ""
+			for _, service := range v.Services {
+				if _, bad, err := service.Sessions(); err != nil || bad {
+					broken += service.Name
+				}
+			}
+			if broken != "RTCRGS" {
+				t.Errorf("broken counters: %q", broken)
+			}
+			run[scripts.Asked](t, s, scripts.Stop, scripts.StopArgs{Names: []string{"RTCRGS"}})
+			r.wait(rehearsal.EventDrained, fe01, 1)
+		}},
+		{"{server: fe01.contoso.com, down: 1m, for: 10m}", func(t *testing.T, r *rig, s *transport.Session) {
+			r.wait("server-died", fe01, 1)
+			r.wait(rehearsal.EventBooted, fe01, 1)
+			run[scripts.SurveyResult](t, r.session(fe01), scripts.Survey, nil)
+		}},
+	} {
+		t.Run(test.fault, func(t *testing.T) {
+			t.Parallel()
+			r := serve(t, func(o *rehearsal.Options) { o.Scenario = scenario(t, o.Pool, "faults: ["+test.fault+"]") })
+			test.check(t, r, r.session(fe01))
+		})
+	}
+}
+
+// An action whose connection breaks leaves its client without an answer: nothing was begun, or it goes on.
+func TestConnectionsThatBreak(t *testing.T) {
+	for _, test := range []struct{ fault, story string }{
+		{"{server: fe01.contoso.com, on: upgrade, is: unknown}", "unreachable"},
+		{"{server: fe01.contoso.com, on: upgrade, is: unknown, landed: true}", "stopped installing sessions-cut unreachable installed"},
+	} {
+		r := serve(t, func(o *rehearsal.Options) { o.Scenario = scenario(t, o.Pool, "faults: ["+test.fault+"]") })
+		s := r.session(fe01)
+		j, err := scripts.NewJob("up-1", scripts.Upgrade, scripts.UpgradeArgs{Path: `C:\Updates\x.exe`}, scripts.Logon{Account: "SYSTEM"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := try(t, s, scripts.JobStart, j)
+		landed := strings.Contains(test.fault, "landed")
+		if landed != (err == nil && res.OK) {
+			t.Errorf("%s: the start of the job gave %+v, %v", test.fault, res, err)
+		}
+		r.wait(rehearsal.EventUnreachable, fe01, 1)
+		st, state := result(t, r.session(fe01), "up-1")
+		if landed != (state == scripts.JobDone) || !landed && state != scripts.JobNotBegun {
+			t.Errorf("%s: the job is %v: %+v", test.fault, state, st)
+		}
+		if got := r.story(fe01); got != test.story {
+			t.Errorf("%s: the server lived through\n%s\nwant\n%s", test.fault, got, test.story)
+		}
+	}
+}
+
+// A run that leaves the first mark begins the night anew, unless something was changed before.
+func TestTheFirstMarkBeginsTheNight(t *testing.T) {
+	mark := func(t *testing.T, s *transport.Session, op, run_ string) scripts.MarkResult {
+		return run[scripts.MarkResult](t, s, scripts.Mark, scripts.MarkArgs{Op: op, Run: run_, Owner: "ops", TTL: 600})
+	}
+	r := serve(t, func(o *rehearsal.Options) {
+		o.Scenario = scenario(t, o.Pool, "faults: [{server: fe02.contoso.com, down: 1m, for: 20m}]")
+	})
+	s := r.session(fe01)
+	if m := mark(t, s, "read", "run-1"); m.Age != -1 || m.Held {
+		t.Errorf("before: %+v", m)
+	}
+	r.wait("server-died", fe02, 1)
+	if m := mark(t, s, "write", "run-1"); m.Age != 0 || m.Run != "run-1" {
+		t.Errorf("written: %+v", m)
+	}
+	if ev := r.wait("server-died", fe02, 2); ev.T != 60 {
+		t.Errorf("in the new night the server died at %v", ev.T)
+	}
+	r.wait(rehearsal.EventNight, pool01, 2)
+	if m := mark(t, s, "write", "run-2"); !m.Held || m.Run != "run-1" || m.Owner != "ops" {
+		t.Errorf("a second run: %+v", m)
+	}
+	if m := mark(t, s, "remove", "run-2"); m.Run != "run-1" {
+		t.Errorf("removed by the second run: %+v", m)
+	}
+	mark(t, s, "remove", "run-1")
+	if m := mark(t, s, "write", "run-2"); m.Held || m.Run != "run-2" {
+		t.Errorf("after the first run: %+v", m)
+	}
+	if n := r.count(rehearsal.EventMarked, fe01); n != 2 {
+		t.Errorf("%d marks were told", n)
+	}
+
+	r = serve(t, nil)
+	s = r.session(fe01)
+	run[scripts.Asked](t, s, scripts.Stop, scripts.StopArgs{})
+	mark(t, s, "write", "run-1")
+	r.wait(rehearsal.EventStopped, fe01, 1)
+}
+
+// What needs another machine fails in a network logon and works in a task with a password, where the password is right.
+func TestSecondHop(t *testing.T) {
+	r := serve(t, func(o *rehearsal.Options) {
+		o.Scenario = scenario(t, o.Pool, "start: {cms: here}")
+	})
+	home, backup := r.session(fe01), r.session("pool02-fe01.contoso.com")
+	for name, args := range map[scripts.Script]any{
+		scripts.Computers: scripts.ComputersArgs{Pool: pool01}, scripts.Registrar: scripts.PoolArgs{Pool: pool01},
+		scripts.Backup: scripts.PoolArgs{Pool: pool01}, scripts.CMS: scripts.CMSArgs{}, scripts.Edge: nil,
+		scripts.Mirror: scripts.PoolArgs{Pool: pool01},
+	} {
+		if res, err := try(t, home, name, args); err != nil || res.Err == nil || !strings.Contains(res.Err.Msg, "An operations error occurred") {
+			t.Errorf("%s in a network logon: %+v %v", name, res, err)
+		}
+	}
+	if h := run[scripts.HopResult](t, home, scripts.Hop, nil); h.Reaches() || h.LDAP == "" {
+		t.Errorf("hop: %+v", h)
+	}
+	if c := run[scripts.ComputersResult](t, home, scripts.Computers, scripts.ComputersArgs{Pool: pool01, LocalStore: true}); len(c.Computers) != 6 {
+		t.Errorf("local store: %+v", c)
+	}
+
+	wrong := scripts.Logon{Account: `CONTOSO\lync-task`, Password: func() string { return "guess" }}
+	j, err := scripts.NewJob("over-0", scripts.FailoverPool, scripts.FailoverArgs{Pool: pool01}, wrong)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res, err := try(t, backup, scripts.JobStart, j); err != nil || res.Err == nil || r.count(rehearsal.EventDenied, "pool02-fe01.contoso.com") != 1 {
+		t.Errorf("a task with a wrong password: %+v %v", res, err)
+	}
+	task := scripts.Logon{Account: `CONTOSO\lync-task`, Password: func() string { return password }}
+	end := func(id string, s *transport.Session, name scripts.Script, args any, as scripts.Logon) string {
+		job(t, s, id, name, args, as)
+		st, state := result(t, s, id)
+		res, err := st.Result()
+		if state != scripts.JobDone || err != nil {
+			t.Fatalf("%s: %v %v %+v", id, state, err, st)
+		}
+		if res.Err != nil {
+			return res.Err.Msg
+		}
+		return "done"
+	}
+	for i, step := range []struct {
+		s    *transport.Session
+		name scripts.Script
+		args any
+		as   scripts.Logon
+		want string
+	}{
+		{backup, scripts.FailoverPool, scripts.FailoverArgs{Pool: pool01}, scripts.Logon{Account: "SYSTEM"}, "An operations error"},
+		{backup, scripts.FailoverPool, scripts.FailoverArgs{Pool: pool01}, task, "Central Management Store is on"},
+		{home, scripts.FailoverCMS, scripts.FailoverCMSArgs{}, task, "has to run on a server of the pool that takes"},
+		{backup, scripts.FailoverCMS, scripts.FailoverCMSArgs{}, task, "done"},
+		{backup, scripts.FailoverPool, scripts.FailoverArgs{Pool: pool01}, scripts.Logon{Account: `CONTOSO\gmsa$`}, "done"},
+		{backup, scripts.FailbackPool, scripts.FailoverArgs{Pool: pool01}, task, "done"},
+		{home, scripts.FailoverComputer, scripts.ComputerArgs{Computer: fe02}, task, "is not recognized"},
+		{home, scripts.Run, scripts.RunArgs{Text: "Test-CsDatabase"}, scripts.Logon{Account: "SYSTEM"}, "done"},
+	} {
+		if got := end("step-"+string(rune('a'+i)), step.s, step.name, step.args, step.as); !strings.Contains(got, step.want) {
+			t.Errorf("step %d, %s: %s, want %s", i, step.name, got, step.want)
+		}
+	}
+	if st := r.Stats(); st.Failovers != 1 || st.Failbacks != 1 {
+		t.Errorf("%+v", st)
+	}
+	r.wait(rehearsal.EventFailedOver, pool01, 1)
+	r.wait(rehearsal.EventFailedBack, pool01, 1)
+}
+
+// The backup pool has servers, a readiness and a backup service of its own; what the scenario says of them holds.
+func TestPartner(t *testing.T) {
+	r := serve(t, func(o *rehearsal.Options) {
+		o.Delegation = true
+		o.Scenario = scenario(t, o.Pool, "faults: [{backup_pool: insufficient, at: 0s}]")
+	})
+	s := r.session("pool02-fe02.contoso.com")
+	v := run[scripts.ReadinessResult](t, s, scripts.Readiness, nil)
+	if v.PoolState() != scripts.StateInsufficient || len(v.Domains) != 3 {
+		t.Errorf("%+v", v)
+	}
+	via := r.session("mgmt01.contoso.com")
+	if c := run[scripts.ComputersResult](t, via, scripts.Computers, scripts.ComputersArgs{Pool: "pool02.contoso.com", LocalStore: true}); len(c.Computers) != 3 {
+		t.Errorf("%+v", c)
+	}
+	if res, err := try(t, via, scripts.Readiness, nil); err != nil || res.Err == nil {
+		t.Errorf("readiness on the management host: %+v %v", res, err)
+	}
+}
+
+// A server failover disables its services, so that a reboot leaves it out of service until it is put back.
+func TestServerFailover(t *testing.T) {
+	r := serve(t, func(o *rehearsal.Options) { o.Pool = shipped(t, "contoso-16") })
+	task := scripts.Logon{Account: `CONTOSO\lync-task`, Password: func() string { return password }}
+	s := r.session(fe01)
+	job(t, s, "over", scripts.FailoverComputer, scripts.ComputerArgs{Computer: fe01, WaitSeconds: 7200, DrainSeconds: 600}, task)
+	if st, state := result(t, s, "over"); state != scripts.JobDone {
+		t.Fatalf("%v %+v", state, st)
+	}
+	v := run[scripts.SurveyResult](t, s, scripts.Survey, scripts.SurveyArgs{})
+	if v.Services[0].Start != "Disabled" || v.Services[0].State != "Stopped" {
+		t.Errorf("%+v", v.Services[0])
+	}
+	if res, err := try(t, s, scripts.Start, scripts.StartArgs{}); err != nil || res.Err == nil {
+		t.Errorf("disabled services started: %+v %v", res, err)
+	}
+	job(t, s, "back", scripts.FailbackComputer, scripts.ComputerArgs{Computer: fe01}, task)
+	if st, state := result(t, s, "back"); state != scripts.JobDone {
+		t.Fatalf("%v %+v", state, st)
+	}
+	r.wait(rehearsal.EventStarted, fe01, 1)
 }

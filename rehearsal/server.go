@@ -50,22 +50,26 @@ func (s *server) observe(now time.Duration, installed int) {
 	was := s.phase
 	s.phase = phase
 	tell := func(event string) { s.night.tell(now, Event{Event: event, Server: s.name}) }
-	if installing && !s.installing {
-		tell(EventInstalling)
-	}
 	if s.installing && !installing {
 		s.installerEnded(now, installed > s.installed)
 	}
-	s.installing, s.installed = installing, installed
-	if phase == was {
-		return
+	if phase != was {
+		s.phaseChanged(was, tell)
 	}
+	if installing && !s.installing {
+		tell(EventInstalling)
+	}
+	s.installing, s.installed = installing, installed
+}
+
+// phaseChanged tells that the server has come to its phase, and lets its host come or go.
+func (s *server) phaseChanged(was sim.Phase, tell func(string)) {
 	if was == sim.PhaseOff {
 		s.boot = s.night.clock().Format(dotnet)
 		s.up()
 		tell(EventBooted)
 	}
-	switch phase {
+	switch s.phase {
 	case sim.PhaseOff:
 		s.down()
 		tell(EventDown)

@@ -243,8 +243,8 @@ func (s *syntax) bind(given words) (map[string]string, error) {
 	return args, nil
 }
 
-func (s *syntax) find(name string) (full string, isSwitch bool, err error) {
-	name = strings.ToLower(name)
+func (s *syntax) find(given string) (full string, isSwitch bool, err error) {
+	name := strings.ToLower(given)
 	n := 0
 	for i, list := range [][]string{s.values, append(s.switches, common...)} {
 		for _, p := range list {
@@ -259,9 +259,9 @@ func (s *syntax) find(name string) (full string, isSwitch bool, err error) {
 	}
 	switch {
 	case n == 0:
-		return "", false, fmt.Errorf("a parameter cannot be found that matches parameter name '%s'", name)
+		return "", false, fmt.Errorf("a parameter cannot be found that matches parameter name '%s'", given)
 	case n > 1:
-		return "", false, fmt.Errorf("parameter '%s' is ambiguous", name)
+		return "", false, fmt.Errorf("parameter '%s' is ambiguous", given)
 	}
 	return full, isSwitch, nil
 }
