@@ -1,0 +1,205 @@
+package winrm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/lrun/lrun/winrm/scripts"
+)
+
+// A mark is a small file on every front end of the pool and of its paired pool, renewed while the run lives. It is how a
+// run on one host finds a run on another, and how both pools of a pair are kept from being updated at once. Ages are
+// measured by each server's own clock, so that clocks which differ do no harm.
+const (
+	markLives = 10 * time.Minute // without being renewed
+	markEvery = 2 * time.Minute  // how often it is renewed
+)
+
+// HeldError is a run of somebody else that lives.
+type HeldError struct {
+	Server string        // where its mark was found
+	Run    string        // its id
+	Owner  string        // who, and where
+	Age    time.Duration // since its mark was renewed
+}
+
+func (e *HeldError) Error() string {
+	return fmt.Sprintf("another run is under way: %s by %s has a mark on %s, renewed %s ago", e.Run, e.Owner, e.Server, e.Age)
+}
+
+// Marks are the marks of one run. They are safe for concurrent use.
+type Marks struct {
+	s          *Servers
+	run, owner string
+	cancel     context.CancelFunc
+	renewing   sync.WaitGroup
+
+	mu     sync.Mutex
+	silent map[string]string // servers without our mark, and why
+}
+
+// Mark leaves the marks of a run, and renews them until Release. It fails with a [*HeldError], and takes back what it has
+// left, where another run lives. Servers that cannot be reached are told by Silent and are marked once they answer.
+// lost is called, once, when somebody else's mark takes the place of ours; it may be nil.
+func (s *Servers) Mark(ctx context.Context, run, owner string, lost func(error)) (*Marks, error) {
+	m := &Marks{s: s, run: run, owner: owner, silent: map[string]string{}}
+	servers := s.pool.Names(s.pool.All())
+	if s.pool.Paired() {
+		partners, err := s.partners(ctx, s.anyHost())
+		if err != nil {
+			m.silent[s.pool.Backup] = "its front ends cannot be listed: " + why(err)
+		}
+		servers = append(servers, partners...)
+	}
+	if err := m.leave(ctx, servers); err != nil {
+		m.takeBack(servers)
+		return nil, err
+	}
+	var renew context.Context
+	renew, m.cancel = context.WithCancel(context.Background())
+	m.renewing.Go(func() { m.renew(renew, servers, lost) })
+	return m, nil
+}
+
+// anyHost lists where pool-wide questions can be put when nothing is known of the servers yet.
+func (s *Servers) anyHost() []string {
+	if s.pool.Connect.Via != "" {
+		return []string{s.pool.Connect.Via}
+	}
+	return s.pool.Names(s.pool.All())
+}
+
+// leave marks the servers: one first, so that of two runs that begin at once one is first, and then the others at once.
+func (m *Marks) leave(ctx context.Context, servers []string) error {
+	first := 0
+	for ; first < len(servers); first++ {
+		err := m.write(ctx, servers[first])
+		var held *HeldError
+		if errors.As(err, &held) || loginRefused(err) || ctx.Err() != nil {
+			return err
+		}
+		if err == nil {
+			break
+		}
+	}
+	if first == len(servers) {
+		return fmt.Errorf("no server could be marked: %s", m.firstReason())
+	}
+	return m.writeAll(ctx, servers[first+1:])
+}
+
+func (m *Marks) firstReason() string {
+	for _, s := range m.Silent() {
+		return s
+	}
+	return "there are none"
+}
+
+// writeAll marks servers side by side; the error is that of a run that lives.
+func (m *Marks) writeAll(ctx context.Context, servers []string) error {
+	errs := make([]error, len(servers))
+	var all sync.WaitGroup
+	for i, server := range servers {
+		all.Go(func() { errs[i] = m.write(ctx, server) })
+	}
+	all.Wait()
+	for _, err := range errs {
+		var held *HeldError
+		if errors.As(err, &held) {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// write leaves or renews the mark on one server.
+func (m *Marks) write(ctx context.Context, server string) error {
+	var r scripts.MarkResult
+	err := m.s.quick(ctx, server, scripts.Mark, m.args("write"), &r)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err != nil {
+		m.silent[server] = why(err)
+		return err
+	}
+	delete(m.silent, server)
+	if r.Held {
+		return &HeldError{Server: server, Run: clean(r.Run), Owner: clean(r.Owner), Age: time.Duration(r.Age) * time.Second}
+	}
+	return nil
+}
+
+func (m *Marks) args(op string) scripts.MarkArgs {
+	return scripts.MarkArgs{Op: op, Run: m.run, Owner: m.owner, TTL: int(markLives / time.Second)}
+}
+
+func (m *Marks) renew(ctx context.Context, servers []string, lost func(error)) {
+	for sleepWall(ctx, markEvery) {
+		err := m.writeAll(ctx, servers)
+		if err != nil && ctx.Err() == nil && lost != nil {
+			lost(err)
+			lost = nil
+		}
+	}
+}
+
+// Silent lists the servers that do not bear the mark because they did not answer, with the reason, in order of name.
+func (m *Marks) Silent() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var list []string
+	for _, server := range sortedKeys(m.silent) {
+		list = append(list, server+": "+m.silent[server])
+	}
+	return list
+}
+
+// Release takes the marks away and ends their renewal. A mark that stays behind dies by itself.
+func (m *Marks) Release(ctx context.Context) error {
+	m.cancel()
+	m.renewing.Wait()
+	servers := m.s.pool.Names(m.s.pool.All())
+	m.s.mu.Lock()
+	servers = append(servers, m.s.partner...)
+	m.s.mu.Unlock()
+	return m.remove(ctx, servers)
+}
+
+// takeBack removes what a Mark that failed has left.
+func (m *Marks) takeBack(servers []string) {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	_ = m.remove(ctx, servers) // a mark that stays behind dies by itself
+}
+
+func (m *Marks) remove(ctx context.Context, servers []string) error {
+	errs := make([]error, len(servers))
+	var all sync.WaitGroup
+	for i, server := range servers {
+		all.Go(func() {
+			var r scripts.MarkResult
+			if err := m.s.quick(ctx, server, scripts.Mark, m.args("remove"), &r); err != nil {
+				errs[i] = fmt.Errorf("the mark on %s stays behind and dies by itself: %s", server, why(err))
+			}
+		})
+	}
+	all.Wait()
+	return errors.Join(errs...)
+}
+
+// foreignMark finds the living mark of another run on a server; run is the id of our own, "" where there is none.
+func (s *Servers) foreignMark(ctx context.Context, server, run string) (*HeldError, error) {
+	var r scripts.MarkResult
+	args := scripts.MarkArgs{Op: "read", Run: run, TTL: int(markLives / time.Second)}
+	if err := s.quick(ctx, server, scripts.Mark, args, &r); err != nil {
+		return nil, err
+	}
+	if !r.Held || strings.EqualFold(r.Run, run) {
+		return nil, nil
+	}
+	return &HeldError{Server: server, Run: clean(r.Run), Owner: clean(r.Owner), Age: time.Duration(r.Age) * time.Second}, nil
+}

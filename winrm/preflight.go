@@ -1,0 +1,424 @@
+package winrm
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/lrun/lrun/interp"
+	"github.com/lrun/lrun/pool"
+	"github.com/lrun/lrun/winrm/scripts"
+)
+
+// Grade is how a check of preflight came out.
+type Grade uint8
+
+// The grades.
+const (
+	OK   Grade = iota
+	Warn       // a person should know; the night can begin
+	Fail       // the night would fail, or do harm
+)
+
+func (g Grade) String() string { return [...]string{"ok", "warn", "fail"}[g] }
+
+// Check is one thing that preflight looked at.
+type Check struct {
+	Grade  Grade
+	What   string // connection, module, rights, services ...: one word or two
+	Server string // FQDN, "" for the pool
+	Text   string // what was seen, and where it is not well, what to do
+}
+
+// Report is what preflight found.
+type Report struct {
+	Checks    []Check // by subject, and within it in the pool's order
+	Installer string  // SHA-256 of the installer, the same everywhere; "" where there is none, or where it differs
+}
+
+// Worst is the worst grade of all checks.
+func (r *Report) Worst() Grade {
+	worst := OK
+	for _, c := range r.Checks {
+		worst = max(worst, c.Grade)
+	}
+	return worst
+}
+
+func (r *Report) add(g Grade, what, server, format string, args ...any) {
+	r.Checks = append(r.Checks, Check{g, what, server, fmt.Sprintf(format, args...)})
+}
+
+// The limits of preflight.
+const (
+	clockWarns = time.Minute
+	clockFails = 5 * time.Minute // what Kerberos allows
+	diskWarns  = 10 * 1024       // MB
+	diskFails  = 2 * 1024
+)
+
+// probe is what preflight has read from one server.
+type probe struct {
+	facts     scripts.FactsResult
+	clock     time.Duration // its clock, less ours
+	hop       scripts.HopResult
+	installer scripts.InstallerResult
+	held      *HeldError
+
+	err, hopErr, installerErr, heldErr error
+}
+
+// Preflight looks at everything that can spoil the night. It changes nothing. live is what Discover has found; prog is
+// the run to come, or nil where only the pool is looked at; run is the id of a run that goes on, "" for a new one.
+func (s *Servers) Preflight(ctx context.Context, live *Live, prog *interp.Program, run string) *Report {
+	r := &Report{}
+	probes := make([]probe, len(live.Servers))
+	installers := installersOf(s.pool, prog)
+	var all sync.WaitGroup
+	for i := range live.Servers {
+		all.Go(func() { probes[i] = s.probe(ctx, live.Servers[i].Name, installers, run) })
+	}
+	all.Wait()
+	s.checkReach(r, live, probes)
+	checkHosts(r, s.pool, live, probes)
+	s.checkHops(r, live, probes)
+	checkServices(r, live)
+	checkInstallers(r, live, probes, installers)
+	s.checkPool(r, live)
+	if s.pool.Paired() {
+		s.checkPair(ctx, r, live, prog, run)
+	}
+	return r
+}
+
+// installersOf lists the installers that a run will start, or the pool file's.
+func installersOf(p *pool.Pool, prog *interp.Program) []string {
+	var list []string
+	if prog == nil {
+		if p.Installer != "" {
+			list = append(list, p.Installer)
+		}
+		return list
+	}
+	for i := range prog.Instrs {
+		in := &prog.Instrs[i]
+		if path, known := in.Text.Const(); in.Action == interp.Upgrade && known && !slices.Contains(list, path) {
+			list = append(list, path)
+		}
+	}
+	return list
+}
+
+func (s *Servers) probe(ctx context.Context, server string, installers []string, run string) probe {
+	var p probe
+	asked := time.Now()
+	p.err = s.quick(ctx, server, scripts.Facts, nil, &p.facts)
+	if p.err != nil {
+		return p
+	}
+	if there, err := time.Parse(time.RFC3339Nano, p.facts.Now); err == nil {
+		half := time.Since(asked) / 2
+		p.clock = there.Sub(asked.Add(half))
+	} else {
+		p.err = fmt.Errorf("%w: its clock says %q", scripts.ErrNoResult, clean(p.facts.Now))
+	}
+	p.hopErr = s.askOn(ctx, server, scripts.Hop, nil, &p.hop)
+	if len(installers) > 0 {
+		p.installerErr = s.quick(ctx, server, scripts.Installer, scripts.InstallerArgs{Path: installers[0]}, &p.installer)
+	}
+	p.held, p.heldErr = s.foreignMark(ctx, server, run)
+	return p
+}
+
+// checkReach is connections, clocks and marks.
+func (s *Servers) checkReach(r *Report, live *Live, probes []probe) {
+	for i := range probes {
+		p, name := &probes[i], live.Servers[i].Name
+		if p.err != nil {
+			r.add(Fail, "connection", name, "%s", why(p.err))
+			continue
+		}
+		r.add(OK, "connection", name, "answers as %s", clean(p.facts.User))
+		switch skew := p.clock.Abs().Round(time.Second); {
+		case skew >= clockFails:
+			r.add(Fail, "clock", name, "its clock differs from ours by %s; Kerberos allows 5m", skew)
+		case skew >= clockWarns:
+			r.add(Warn, "clock", name, "its clock differs from ours by %s", skew)
+		default:
+			r.add(OK, "clock", name, "right to the minute")
+		}
+		switch {
+		case p.held != nil:
+			r.add(Fail, "other runs", name, "%s", p.held.Error())
+		case p.heldErr != nil:
+			r.add(Warn, "other runs", name, "whether another run has left its mark cannot be read: %s", why(p.heldErr))
+		}
+	}
+}
+
+// checkHosts is what a server itself must bring: PowerShell, module, rights, room, and nobody who updates it meanwhile.
+func checkHosts(r *Report, p *pool.Pool, live *Live, probes []probe) {
+	for i := range probes {
+		f, name := &probes[i].facts, live.Servers[i].Name
+		if probes[i].err != nil {
+			continue
+		}
+		if v, _, _ := strings.Cut(f.PSVersion, "."); v == "1" || v == "2" || v == "" {
+			r.add(Fail, "PowerShell", name, "version %s; 3.0 or later is needed", orNone(clean(f.PSVersion)))
+		}
+		want := "SkypeForBusiness"
+		if p.Product == pool.Lync2013 {
+			want = "Lync"
+		}
+		switch {
+		case f.ModuleError != "":
+			r.add(Fail, "module", name, "%s", clean(f.ModuleError))
+		case f.Module != want:
+			r.add(Fail, "module", name, "it has the module %s, and the pool file says %s", clean(f.Module), p.Product)
+		default:
+			r.add(OK, "module", name, "%s", want)
+		}
+		checkRights(r, f, name)
+		checkOthers(r, f, name)
+	}
+}
+
+// checkRights: services want an administrator of the product, the installer and the reboot one of the machine.
+func checkRights(r *Report, f *scripts.FactsResult, name string) {
+	admin := slices.ContainsFunc(f.Groups, func(g string) bool {
+		_, g, _ = strings.Cut(g, `\`)
+		return strings.EqualFold(g, "RTCUniversalServerAdmins") || strings.EqualFold(g, "CsAdministrator") ||
+			strings.EqualFold(g, "CsServerAdministrator")
+	})
+	switch {
+	case !f.Admin:
+		r.add(Fail, "rights", name, "%s is no administrator of the server, as the installer and the reboot want", clean(f.User))
+	case !admin:
+		r.add(Warn, "rights", name, "%s is not seen in RTCUniversalServerAdmins", clean(f.User))
+	default:
+		r.add(OK, "rights", name, "administrator of the server and of the product")
+	}
+}
+
+// checkOthers: room on the disk, and who else might reboot or block the server.
+func checkOthers(r *Report, f *scripts.FactsResult, name string) {
+	switch {
+	case f.FreeMB < diskFails:
+		r.add(Fail, "disk", name, "%d MB are free on the system drive", f.FreeMB)
+	case f.FreeMB < diskWarns:
+		r.add(Warn, "disk", name, "%d MB are free on the system drive", f.FreeMB)
+	}
+	if f.Updates == "4" {
+		r.add(Warn, "foreign updaters", name, "Windows Update installs and reboots by itself (AUOptions 4); set it to download only for the night")
+	}
+	if len(f.Agents) > 0 {
+		r.add(Warn, "foreign updaters", name, "%s runs and may reboot the server", some(f.Agents))
+	}
+	if len(f.Consoles) > 0 {
+		r.add(Warn, "open consoles", name, "%s is open; an update of Windows Fabric fails under it", some(slices.Compact(slices.Sorted(slices.Values(f.Consoles)))))
+	}
+}
+
+// checkHops is the second hop: cmdlets that read the topology go on to AD and to SQL Server from where they run.
+func (s *Servers) checkHops(r *Report, live *Live, probes []probe) {
+	for i := range probes {
+		p, name := &probes[i], live.Servers[i].Name
+		if p.err != nil {
+			continue
+		}
+		switch {
+		case p.hopErr != nil:
+			r.add(Fail, "second hop", name, "it cannot be tried as %s: %s", s.identity(), why(p.hopErr))
+		case p.hop.Reaches():
+			r.add(OK, "second hop", name, "%s reaches Active Directory and %s", clean(p.hop.User), clean(p.hop.Server))
+		default:
+			r.add(Fail, "second hop", name, "as %s the server does not reach on to %s. A remote logon carries no password that could be shown to a third machine: name an account under connect: identity: task:ACCOUNT or gmsa:NAME, or set up constrained delegation", s.identity(), unreached(&p.hop))
+		}
+	}
+}
+
+func unreached(h *scripts.HopResult) string {
+	var list []string
+	for _, part := range []struct{ what, text string }{
+		{"Active Directory", h.LDAP}, {"the Central Management Store", h.CMS}, {"SQL Server", h.SQL},
+	} {
+		if part.text != "" {
+			list = append(list, part.what+" ("+clean(part.text)+")")
+		}
+	}
+	return strings.Join(list, ", ")
+}
+
+func (s *Servers) identity() string {
+	if s.direct {
+		return "the user who connects (identity: direct)"
+	}
+	return s.logon.Account
+}
+
+// checkServices is services, pending reboots and versions.
+func checkServices(r *Report, live *Live) {
+	versions := map[string][]string{}
+	for i := range live.Servers {
+		v := &live.Servers[i]
+		switch {
+		case !v.Answers:
+			r.add(Fail, "services", v.Name, "they cannot be read: %s", v.Why)
+			continue
+		case v.Disabled:
+			r.add(Warn, "services", v.Name, "they are disabled: the server was failed over, or somebody disabled them")
+		case len(v.NotRunning) > 0:
+			r.add(Warn, "services", v.Name, "these start by themselves and do not run: %s", some(v.NotRunning))
+		default:
+			r.add(OK, "services", v.Name, "all run that start by themselves")
+		}
+		if len(v.Pending) > 0 {
+			r.add(Warn, "pending reboot", v.Name, "Windows waits for a reboot (%s); an update on top of it may install nothing", some(v.Pending))
+		}
+		versions[v.Version] = append(versions[v.Version], v.Name)
+	}
+	for _, version := range sortedKeys(versions) {
+		switch {
+		case version == "":
+			r.add(Warn, "version", "", "it cannot be read on %s", some(versions[version]))
+		case len(versions) > 1:
+			r.add(Warn, "version", "", "%s on %s; servers of one pool should not differ for long", clean(version), some(versions[version]))
+		default:
+			r.add(OK, "version", "", "%s everywhere", clean(version))
+		}
+	}
+}
+
+// checkInstallers: there, on a local drive, and the same file everywhere.
+func checkInstallers(r *Report, live *Live, probes []probe, installers []string) {
+	if len(installers) == 0 {
+		return
+	}
+	hashes := map[string][]string{}
+	whole := true
+	for i := range probes {
+		p, name := &probes[i], live.Servers[i].Name
+		switch {
+		case p.err != nil:
+			whole = false
+			continue
+		case p.installerErr != nil:
+			r.add(Fail, "installer", name, "%s", why(p.installerErr))
+		case !p.installer.Exists:
+			r.add(Fail, "installer", name, "%s is not there", installers[0])
+		case !p.installer.Local:
+			r.add(Fail, "installer", name, "%s is not on a local drive", installers[0])
+		default:
+			hashes[p.installer.SHA256] = append(hashes[p.installer.SHA256], name)
+			r.add(OK, "installer", name, "%s, version %s", installers[0], orNone(clean(p.installer.Version)))
+			continue
+		}
+		whole = false
+	}
+	if len(installers) > 1 {
+		r.add(Warn, "installer", "", "the run starts %d installers; only the first, %s, was compared", len(installers), installers[0])
+		whole = false
+	}
+	if len(hashes) > 1 {
+		for _, h := range sortedKeys(hashes) {
+			r.add(Fail, "installer", "", "not the same file everywhere: SHA-256 %s… on %s", h[:min(12, len(h))], some(hashes[h]))
+		}
+		return
+	}
+	for h := range hashes {
+		if whole {
+			r.Installer = h
+		}
+	}
+}
+
+// checkPool is readiness, quorum and the primary database.
+func (s *Servers) checkPool(r *Report, live *Live) {
+	//exhaustive:enforce
+	switch live.State {
+	case interp.Ready:
+		r.add(OK, "readiness", "", "the pool reads Ready")
+	case interp.Busy, interp.Insufficient:
+		r.add(Warn, "readiness", "", "the pool reads %s", live.State)
+	case interp.Garbled, interp.NoReading, interp.Unanswered, interp.Unread:
+		r.add(Fail, "readiness", "", "it cannot be read: %s", orNone(strings.Join(live.Unread, "; ")))
+	}
+	switch live.Pool {
+	case interp.Active:
+		r.add(OK, "pool state", "", "Active")
+	case interp.FailedOver:
+		r.add(Warn, "pool state", "", "the pool is failed over already")
+	case interp.StateUnread, interp.FailingOver, interp.FailingBack:
+		r.add(Fail, "pool state", "", "%s: %s", live.Pool, orNone(strings.Join(live.Unread, "; ")))
+	}
+	if live.SQL {
+		r.add(OK, "database", "", "the primary is principal")
+	} else {
+		r.add(Warn, "database", "", "the primary was not seen as principal, so that its vote is not counted")
+	}
+	s.checkQuorum(r, live)
+}
+
+func (s *Servers) checkQuorum(r *Report, live *Live) {
+	var running pool.Set
+	for i := range live.Servers {
+		if n, ok := s.pool.Server(live.Servers[i].Name); ok && live.Servers[i].Active {
+			running = running.Add(n)
+		}
+	}
+	if live.Pool == interp.FailedOver {
+		return
+	}
+	need, of := s.pool.QuorumRule(live.SQL)
+	for i := range s.pool.Domains {
+		if d := &s.pool.Domains[i]; !s.pool.Quorum(running.Minus(d.Servers), live.SQL) {
+			r.add(Fail, "quorum", "", "with %s down too few servers are left: the pool needs %d of its first %d", d.Name, need, of)
+			return
+		}
+	}
+	r.add(OK, "quorum", "", "each upgrade domain can be down by itself (%d of the first %d servers are needed)", need, of)
+}
+
+// checkPair is the paired pool: its marks, and the conditions of a failover.
+func (s *Servers) checkPair(ctx context.Context, r *Report, live *Live, prog *interp.Program, run string) {
+	for _, name := range live.Partners {
+		held, err := s.foreignMark(ctx, name, run)
+		switch {
+		case held != nil:
+			r.add(Fail, "other runs", name, "%s; both pools of a pair must not be updated at once", held.Error())
+		case err != nil:
+			r.add(Warn, "other runs", name, "the front end of the paired pool does not answer: %s", why(err))
+		}
+	}
+	if prog != nil && !prog.Failovers || live.Pool == interp.FailedOver {
+		return
+	}
+	c := s.conditions(ctx, s.liveHosts(live))
+	if text := s.against(c, false); text != "" {
+		r.add(Warn, "failover", "", "it would be refused now: %s", text)
+	} else {
+		r.add(OK, "failover", "", "its conditions hold: the backup pool %s is %s, the backup service of both is steady", s.pool.Backup, clean(c.there.State))
+	}
+	if s.cmsHere(c) {
+		r.add(Warn, "failover", "", "the Central Management Store is hosted here; a failover moves it to %s first, and it stays there", s.pool.Backup)
+	}
+}
+
+func (s *Servers) liveHosts(live *Live) []string {
+	if s.pool.Connect.Via != "" {
+		return s.anyHost()
+	}
+	var hosts, others []string
+	for i := range live.Servers {
+		switch v := &live.Servers[i]; {
+		case v.Active:
+			hosts = append(hosts, v.Name)
+		case v.Answers:
+			others = append(others, v.Name)
+		}
+	}
+	return append(hosts, others...)
+}
