@@ -93,7 +93,7 @@ func (c *checker) empty(n Node, b *Body) {
 }
 
 func (c *checker) window(w *Window) {
-	if w.For != nil && w.For.D == 0 {
+	if w.For != nil && w.For.zero() {
 		c.say(codeSenseless, w.For, "", "a window of 0 is never open")
 	}
 	if w.Until != nil && !isClock(w.Until.Text) {
@@ -179,8 +179,14 @@ func (c *checker) clauses(s *Step) {
 	c.fits(s)
 }
 
+// zero reports whether the runbook says 0. What the lexer refused is 0 as well, and has been told of.
+func (d *Duration) zero() bool {
+	_, hint := parseDuration(d.Raw)
+	return d.D == 0 && hint == ""
+}
+
 func (c *checker) positive(d *Duration, summary string) {
-	if d != nil && d.D == 0 {
+	if d != nil && d.zero() {
 		c.say(codeSenseless, d, "", "%s", summary)
 	}
 }

@@ -107,3 +107,17 @@ func poolFacts(t *testing.T, words []string) PoolFacts {
 	}
 	return f
 }
+
+// TestRefusedDurationsAreToldOfOnce: what the lexer refused is no zero that the runbook says.
+func TestRefusedDurationsAreToldOfOnce(t *testing.T) {
+	for _, d := range []string{"10min", "1h90m", "1e9h", "1.5h"} {
+		p, ds := Load("x.lrun", []byte("window "+d+"\nsleep "+d+"\n"), nil)
+		if more := Check(p, PoolFacts{}); len(ds) != 2 || len(more) != 0 {
+			t.Errorf("sleep %s: loading says\n%s\nand checking\n%s", d, ds.Error(), more.Error())
+		}
+	}
+	p, _ := Load("x.lrun", []byte("sleep 0m\n"), nil)
+	if ds := Check(p, PoolFacts{}); len(ds) != 1 {
+		t.Errorf("sleep 0m: %s", ds.Error())
+	}
+}

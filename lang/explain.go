@@ -191,6 +191,14 @@ var wants = map[string][]string{
 	"and server": {"`running`", "`upgraded`"}, "or server": {"`running`", "`upgraded`"}, "else": {"a step", "`:`"},
 }
 
+// belongs says of a clause's word where it has its place; it is a hint where the word stands somewhere else.
+var belongs = map[string]string{
+	"graceful": "it stands once, directly behind `stop`", "safe": "it stands once, directly behind the script of a `run`",
+	"disaster": "it stands once, directly behind `failover`", "server": "it stands once, directly behind `failover` or `failback`",
+	"drain": "it stands once, directly behind `failover server`", "with": "the order is `upgrade with PATH args STRING`, each once",
+	"args": "the order is `upgrade with PATH args STRING`, each once", "version": "it stands once, directly behind `verify`",
+}
+
 const factList = "paired, failed over, pool ready, pool busy, pool insufficient, pool upgraded, reboot pending, domain ready, left D, server running, server upgraded"
 
 // inside explains a token in the middle of a statement.
@@ -340,7 +348,10 @@ func (e explainer) afterAction() {
 	case e.got.Type == tokKeyword && (slices.Contains(actionWords, got) || got == "for" || got == "if"):
 		e.say(codeSyntax, "part steps by `;` or a new line", "`%s` begins a new step, but %s has not ended", got, name)
 	case e.got.Type == tokIdent || e.got.Type == tokKeyword:
-		hint := e.near([]string{"retry", "within", "else", "every", "graceful", "safe", "disaster", "server", "drain", "with", "args", "version"})
+		hint := belongs[got]
+		if hint == "" || e.got.Type != tokKeyword {
+			hint = e.near([]string{"retry", "within", "else", "every", "graceful", "safe", "disaster", "server", "drain", "with", "args", "version"})
+		}
 		e.say(codeSyntax, hint, "%s has no place behind %s", e.found(), name)
 	case e.got.Type == tokDuration:
 		e.say(codeSyntax, "a bound is written `within "+e.got.Value+"`", "%s has no place behind %s", e.found(), name)

@@ -73,7 +73,7 @@ func checkText(filename string, src []byte) Diagnostics {
 	at := Pos{Filename: filename, Line: 1, Column: 1}
 	if len(src) > maxSource {
 		ds.add(codeLimit, at, at, "a runbook is a page or two; is this the right file?",
-			"the file is larger than 1 MiB (%d bytes)", len(src))
+			"the file is larger than 1 MiB")
 		return ds
 	}
 	if bytes.HasPrefix(src, []byte{0xFF, 0xFE}) || bytes.HasPrefix(src, []byte{0xFE, 0xFF}) {
@@ -348,6 +348,14 @@ func (s *scanner) odd() {
 		hint := ""
 		if isInvisible(r) || r == 0xA0 {
 			hint = "replace it by an ordinary blank"
+		}
+		switch r {
+		case '\\':
+			hint = `a path stands in quotes: "C:\…"`
+		case '\u2013', '\u2014':
+			hint = "delete it (pasted from Word?)"
+		case '&', '|':
+			hint = "steps on one line are parted by `;`, facts of an `if` by `and` or `or`"
 		}
 		s.refuse(codeCharacter, p, s.off+n, hint, "the character %s is not part of the language", charName(r))
 		s.off += n

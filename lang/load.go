@@ -1,6 +1,7 @@
 package lang
 
 import (
+	"bytes"
 	"maps"
 	"path"
 	"slices"
@@ -263,7 +264,7 @@ func (l *loader) resolve() {
 	if total == 0 && !p.broken {
 		at := Pos{Filename: l.main, Line: 1, Column: 1}
 		summary := "the runbook has no step"
-		if len(p.Main.Items) == 0 && p.Main.Header == nil {
+		if len(bytes.TrimSpace(bytes.TrimPrefix(p.Sources[l.main], []byte("\uFEFF")))) == 0 {
 			summary = "the file is empty: a runbook needs at least one step"
 		}
 		l.ds.add(codeNoStep, at, at, "begin with `wait ready`", "%s", summary)
