@@ -30,24 +30,27 @@ that speaks WinRM, can be rehearsed against it; nothing is ever executed. It ser
 until it is interrupted. The password that it expects is in LRUN_PASSWORD.
 
       --pool F           the pool file
-      --scenario F       what goes wrong in this night; nothing, without one. Its times
-                         count from when the first run leaves its mark on the pool
+      --scenario F       what goes wrong in this night; nothing, without one. Its
+                         times count from when the first run leaves its mark
       --seed N           what is left to chance is drawn from this seed; without one
                          from the scenario's, else every duration is a middling one
       --time-scale N     seconds of the model in one second of the clock; 1
-      --build V          the version that the installer brings; the product's last one
-      --listen ADDRESS   of the first server, 127.0.0.1:15985; the others follow, one
-                         port each. Port 0 takes free ones
-      --user U           the account that may log on; that of the pool file, else lrun
+      --build V          the version that the installer brings; without it the
+                         product's last one
+      --listen ADDRESS   of the first server, 127.0.0.1:15985; the others follow,
+                         one port each. Port 0 takes free ones
+      --user U           the account that may log on; without it that of the pool
+                         file, else lrun
       --auth LIST        how it may log on: basic, ntlm, kerberos, certificate; the
                          first is what --write-pool names; basic,ntlm
       --tls              serve HTTPS, with a private authority whose certificate is
                          written beside the file of --write-pool, as G.ca.pem; with
                          certificate in --auth also the user's, as G.user.pem
       --keytab F         the keys of the servers, for kerberos
-      --delegation       Kerberos logons reach other machines, as with delegation set up
-      --write-pool G     write the pool file by which exec reaches what is served, once
-                         it is
+      --delegation       Kerberos logons reach other machines, as where delegation
+                         has been set up
+      --write-pool G     write the pool file by which exec reaches what is served,
+                         once it is
       --log F            write what the servers live through, one JSON object a line
 
 Exit code 0 when it was interrupted.
