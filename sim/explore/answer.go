@@ -222,7 +222,7 @@ type Trace struct {
 	// wrong; 0 is the start of the run, -1 not known.
 	Inevitable int
 
-	night []choice
+	moves []move
 }
 
 // TraceLine is one thing that happened: a record of the machine, or what befell the night, in words.
@@ -258,17 +258,36 @@ func (e *Explorer) path(id stateID) []choice {
 func (x *model) tell(night []choice) *Trace {
 	m := interp.New(x.prog, interp.Args{})
 	m.SetGuards(x.opts.guards)
-	t := &Trace{night: night, Inevitable: -1}
+	t := &Trace{Inevitable: -1}
 	n := node{w: x.begin()}
 	out := m.Step(interp.Event{Kind: interp.Began})
 	x.start(&n.w, out.Effects)
 	t.records(out, 0)
 	n.m = m.State()
+	wrote := func() int {
+		k := 0
+		for i := range t.Lines {
+			if r := t.Lines[i].Record; r != nil && told(r) {
+				k++
+			}
+		}
+		return k
+	}
+	var began [slots]int
+	note := func(out *interp.Output) {
+		for i := range out.Effects {
+			began[slotOf(&out.Effects[i])] = wrote()
+		}
+	}
+	note(out)
 	deaths := 0 // lines of servers that died since the last event
 	for i, c := range night {
 		var next node
 		s := n.w.slots[c.slot]
+		mv := move{c: c, slot: s, before: wrote(), began: began[c.slot]}
 		st := x.transition(m, &n, &next, c)
+		mv.takes, mv.reading = next.w.now-n.w.now, st.event.Reading.State
+		t.moves = append(t.moves, mv)
 		words, cost := x.befell(&n.w, &next.w, c, &s)
 		if words != "" {
 			t.Lines = append(t.Lines, TraceLine{At: next.w.now, Befell: words, Cost: cost, crash: c.op == opCrash, step: i + 1})
@@ -281,6 +300,7 @@ func (x *model) tell(night []choice) *Trace {
 		}
 		if st.out != nil {
 			t.records(st.out, i+1)
+			note(st.out)
 		}
 		n = next
 	}
