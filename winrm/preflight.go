@@ -64,11 +64,17 @@ const (
 type probe struct {
 	facts     scripts.FactsResult
 	clock     time.Duration // its clock, less ours
-	hop       scripts.HopResult
 	installer scripts.InstallerResult
 	held      *HeldError
 
-	err, hopErr, installerErr, heldErr error
+	err, installerErr, heldErr error
+}
+
+// hopProbe is how far a host reaches on, as the identity of the pool file.
+type hopProbe struct {
+	scripts.HopResult
+	server string
+	err    error
 }
 
 // Preflight looks at everything that can spoil the night. It changes nothing. live is what Discover has found; prog is
@@ -81,13 +87,26 @@ func (s *Servers) Preflight(ctx context.Context, live *Live, prog *interp.Progra
 	for i := range live.Servers {
 		all.Go(func() { probes[i] = s.probe(ctx, live.Servers[i].Name, installers, run) })
 	}
+	via, hops := s.pool.Connect.Via, make([]hopProbe, len(live.Servers))
+	if via != "" {
+		hops = make([]hopProbe, 1) // the management host alone has to reach on
+	}
+	for i := range hops {
+		all.Go(func() {
+			hops[i].server = via
+			if via == "" {
+				hops[i].server = live.Servers[i].Name
+			}
+			hops[i].err = s.askOn(ctx, hops[i].server, scripts.Hop, nil, &hops[i].HopResult)
+		})
+	}
 	all.Wait()
 	s.checkReach(r, live, probes)
 	checkHosts(r, s.pool, live, probes)
-	s.checkHops(r, live, probes)
+	s.checkHops(r, hops)
 	checkServices(r, live)
 	checkInstallers(r, live, probes, installers)
-	s.checkPool(r, live)
+	s.checkPool(r, live, s.pool.Paired() && prog != nil && prog.Failovers)
 	if s.pool.Paired() {
 		s.checkPair(ctx, r, live, prog, run)
 	}
@@ -125,7 +144,6 @@ func (s *Servers) probe(ctx context.Context, server string, installers []string,
 	} else {
 		p.err = fmt.Errorf("%w: its clock says %q", scripts.ErrNoResult, clean(p.facts.Now))
 	}
-	p.hopErr = s.askOn(ctx, server, scripts.Hop, nil, &p.hop)
 	if len(installers) > 0 {
 		p.installerErr = s.quick(ctx, server, scripts.Installer, scripts.InstallerArgs{Path: installers[0]}, &p.installer)
 	}
@@ -223,19 +241,17 @@ func checkOthers(r *Report, f *scripts.FactsResult, name string) {
 }
 
 // checkHops is the second hop: cmdlets that read the topology go on to AD and to SQL Server from where they run.
-func (s *Servers) checkHops(r *Report, live *Live, probes []probe) {
-	for i := range probes {
-		p, name := &probes[i], live.Servers[i].Name
-		if p.err != nil {
-			continue
-		}
-		switch {
-		case p.hopErr != nil:
-			r.add(Fail, "second hop", name, "it cannot be tried as %s: %s", s.identity(), why(p.hopErr))
-		case p.hop.Reaches():
-			r.add(OK, "second hop", name, "%s reaches Active Directory and %s", clean(p.hop.User), clean(p.hop.Server))
+func (s *Servers) checkHops(r *Report, hops []hopProbe) {
+	for i := range hops {
+		switch h := &hops[i]; {
+		case h.err != nil && !refused(h.err) && notBegun(h.err) && s.pool.Connect.Via == "":
+			// The server does not answer, which its connection tells.
+		case h.err != nil:
+			r.add(Fail, "second hop", h.server, "it cannot be tried as %s: %s", s.identity(), why(h.err))
+		case h.Reaches():
+			r.add(OK, "second hop", h.server, "%s reaches Active Directory and %s", clean(h.User), clean(h.Server))
 		default:
-			r.add(Fail, "second hop", name, "as %s the server does not reach on to %s. A remote logon carries no password that could be shown to a third machine: name an account under connect: identity: task:ACCOUNT or gmsa:NAME, or set up constrained delegation", s.identity(), unreached(&p.hop))
+			r.add(Fail, "second hop", h.server, "as %s the server does not reach on to %s. A remote logon carries no password that could be shown to a third machine: name an account under connect: identity: task:ACCOUNT or gmsa:NAME, or set up constrained delegation", s.identity(), unreached(&h.HopResult))
 		}
 	}
 }
@@ -336,7 +352,7 @@ func checkInstallers(r *Report, live *Live, probes []probe, installers []string)
 }
 
 // checkPool is readiness, quorum and the primary database.
-func (s *Servers) checkPool(r *Report, live *Live) {
+func (s *Servers) checkPool(r *Report, live *Live, mayFailOver bool) {
 	//exhaustive:enforce
 	switch live.State {
 	case interp.Ready:
@@ -359,10 +375,15 @@ func (s *Servers) checkPool(r *Report, live *Live) {
 	} else {
 		r.add(Warn, "database", "", "the primary was not seen as principal, so that its vote is not counted")
 	}
-	s.checkQuorum(r, live)
+	s.checkQuorum(r, live, mayFailOver)
 }
 
-func (s *Servers) checkQuorum(r *Report, live *Live) {
+// checkQuorum: no domain could be taken down. A runbook that fails over is for just that case.
+func (s *Servers) checkQuorum(r *Report, live *Live, mayFailOver bool) {
+	grade := Fail
+	if mayFailOver {
+		grade = Warn
+	}
 	var running pool.Set
 	for i := range live.Servers {
 		if n, ok := s.pool.Server(live.Servers[i].Name); ok && live.Servers[i].Active {
@@ -375,7 +396,7 @@ func (s *Servers) checkQuorum(r *Report, live *Live) {
 	need, of := s.pool.QuorumRule(live.SQL)
 	for i := range s.pool.Domains {
 		if d := &s.pool.Domains[i]; !s.pool.Quorum(running.Minus(d.Servers), live.SQL) {
-			r.add(Fail, "quorum", "", "with %s down too few servers are left: the pool needs %d of its first %d", d.Name, need, of)
+			r.add(grade, "quorum", "", "with %s down too few servers are left: the pool needs %d of its first %d", d.Name, need, of)
 			return
 		}
 	}
