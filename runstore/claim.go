@@ -1,7 +1,6 @@
 package runstore
 
 import (
-	"encoding/json"
 	"path/filepath"
 	"time"
 
@@ -11,75 +10,67 @@ import (
 // Claim is the right to work on a pool before there is a run: while its servers are looked at and the operator is asked,
 // nobody else may begin. It ends by Create, which hands it to the run, or by Close, which leaves nothing behind.
 type Claim struct {
-	store        *Store
-	pool, backup string
-	lock         *poolLock
+	ID string // of the run that is to be
+
+	store *Store
+	lock  *poolLock
 }
 
 // Claim takes a pool, and its paired pool where backup is not "". The errors are those of [Store.Create].
 func (s *Store) Claim(pool, backup string) (*Claim, error) {
-	l, err := s.lock(pool, backup, "")
+	id, err := s.makeID(pool, s.now())
 	if err != nil {
 		return nil, err
 	}
-	c := &Claim{store: s, pool: pool, backup: backup, lock: l}
-	if err := s.Unfinished(pool); err != nil {
+	c := &Claim{ID: id, store: s}
+	if c.lock, err = s.lock(pool, backup, id); err == nil {
+		err = s.Unfinished(pool)
+	}
+	if err != nil {
 		c.Close()
 		return nil, err
 	}
 	return c, nil
 }
 
-// Create begins a run of the claimed pool, which holds the lock from now on. After an error the claim holds it still.
+// Create begins a run of the claimed pool, which holds the lock from now on. After an error nothing is left of the claim.
 func (c *Claim) Create(prog *interp.Program, args interp.Args, set map[string]string, poolFile string) (*Run, error) {
-	r, err := c.store.newRun(prog, args, set, poolFile)
-	if err != nil {
-		return nil, err
-	}
-	if err = c.store.writeHolder(c.pool, c.backup, r.ID); err == nil {
-		err = r.begin()
-	}
-	if err != nil {
+	r := c.store.newRun(c.ID, prog, args, set, poolFile)
+	r.lock, c.lock, c.ID = c.lock, nil, ""
+	if err := r.begin(); err != nil {
 		r.discard()
 		return nil, err
 	}
-	r.lock, c.lock = c.lock, nil
 	return r, nil
 }
 
 // Close lets go of the pool, unless a run has it by now.
 func (c *Claim) Close() {
+	if c.ID == "" {
+		return
+	}
+	_ = c.store.fs.Remove(filepath.Join(c.store.dir, c.ID))
 	if c.lock != nil {
 		c.lock.release()
-		c.lock = nil
 	}
+	c.ID, c.lock = "", nil
 }
 
-// writeHolder puts on record who holds the lock of a pool and of its paired pool.
-func (s *Store) writeHolder(pool, backup, run string) error {
-	text, err := json.Marshal(Holder{Run: run, By: s.by, PID: s.pid, Since: s.now().Truncate(time.Second)})
-	for _, name := range []string{pool, backup} {
-		if name != "" && err == nil {
-			err = writeWhole(s.fs, s.locks(), s.lockPath(name, "holder"), append(text, '\n'))
-		}
-	}
+// makeID makes the folder of a run, whose name is the run's id.
+func (s *Store) makeID(pool string, at time.Time) (string, error) {
+	id, err := s.makeFolder(at.Format("20060102-1504")+"-"+label(pool)+"-", at.UnixNano())
 	if err != nil {
-		return s.cannotWrite(err)
+		return "", s.cannotWrite(err)
 	}
-	return nil
+	return id, nil
 }
 
-// newRun makes the folder of a run, and its header.
-func (s *Store) newRun(prog *interp.Program, args interp.Args, set map[string]string, poolFile string) (*Run, error) {
-	started := s.now()
-	id, err := s.makeFolder(started.Format("20060102-1504")+"-"+label(prog.Pool.Name)+"-", started.UnixNano())
-	if err != nil {
-		return nil, s.cannotWrite(err)
-	}
+// newRun makes the header of a run.
+func (s *Store) newRun(id string, prog *interp.Program, args interp.Args, set map[string]string, poolFile string) *Run {
 	r := &Run{ID: id, Program: prog, store: s}
 	r.Header = interp.NewHeader(prog, args, set, poolFile)
-	r.Header.Run, r.Header.By, r.Header.Lrun, r.Header.Started = id, s.by, s.version, started
-	return r, nil
+	r.Header.Run, r.Header.By, r.Header.Lrun, r.Header.Started = id, s.by, s.version, s.now()
+	return r
 }
 
 // discard takes back a run that never began.

@@ -18,7 +18,7 @@ func TestClaim(t *testing.T) {
 		t.Fatal(err)
 	}
 	var busy *BusyError
-	if _, err := s.Claim(prog.Pool.Name, ""); !errors.As(err, &busy) || busy.Holder.Run != "" {
+	if _, err := s.Claim(prog.Pool.Name, ""); !errors.As(err, &busy) || busy.Holder.Run != c.ID {
 		t.Errorf("a second claim: %v", err)
 	}
 	if _, err := s.Create(prog, interp.Args{}, nil, "pool01.pool.yaml"); !errors.As(err, &busy) {

@@ -73,9 +73,15 @@ func (s *Store) lock(pool, backup, run string) (*poolLock, error) {
 		}
 		l.locks = append(l.locks, f)
 	}
-	if err := s.writeHolder(pool, backup, run); err != nil {
+	text, err := json.Marshal(Holder{Run: run, By: s.by, PID: s.pid, Since: s.now().Truncate(time.Second)})
+	for _, name := range []string{pool, backup} {
+		if name != "" && err == nil {
+			err = writeWhole(s.fs, s.locks(), s.lockPath(name, "holder"), append(text, '\n'))
+		}
+	}
+	if err != nil {
 		l.release()
-		return nil, err
+		return nil, s.cannotWrite(err)
 	}
 	return l, nil
 }

@@ -35,10 +35,11 @@ type Run struct {
 // another process works on the pool or its pair, an [*UnfinishedError] where an earlier run of the pool can be resumed;
 // nothing is left behind then.
 func (s *Store) Create(prog *interp.Program, args interp.Args, set map[string]string, poolFile string) (*Run, error) {
-	r, err := s.newRun(prog, args, set, poolFile)
+	id, err := s.makeID(prog.Pool.Name, s.now())
 	if err != nil {
 		return nil, err
 	}
+	r := s.newRun(id, prog, args, set, poolFile)
 	if err := r.create(); err != nil {
 		r.discard()
 		return nil, err

@@ -170,7 +170,7 @@ func (x *execution) begin(ctx context.Context, e *env, store *runstore.Store, pr
 		return untouched(err)
 	}
 	defer claim.Close()
-	release, err := place.mark(ctx, markName())
+	release, err := place.mark(ctx, claim.ID, e.warn)
 	if err != nil {
 		return untouched(err)
 	}
@@ -218,6 +218,9 @@ func (x *execution) differs(e *env, live *livePool) error {
 	if !x.acceptTopology {
 		return usagef("correct the file, or go by the live domains with --accept-topology",
 			"the live pool differs from its file in %s: nothing was touched", plural(len(live.differences), "place", "places"))
+	}
+	if live.topology == nil {
+		return untouched(live.unusable)
 	}
 	return nil
 }

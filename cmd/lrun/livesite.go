@@ -2,10 +2,9 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/lrun/lrun/interp"
@@ -117,20 +116,91 @@ func (s *liveSite) world(o worldOptions) (liveWorld, error) {
 }
 
 func (s *liveSite) discover(ctx context.Context) (*livePool, error) {
-	return &livePool{topology: s.servers.Pool()}, nil
+	l, err := s.servers.Discover(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p := s.servers.Pool()
+	live := &livePool{topology: p, facts: factsOf(l)}
+	for _, d := range l.Differences(p) {
+		live.differences = append(live.differences, d.String())
+	}
+	if len(live.differences) > 0 {
+		if live.topology, err = l.Apply(p); err != nil {
+			live.topology, live.unusable = nil, err
+		}
+	}
+	return live, nil
+}
+
+// factsOf tells what was found in lines: the servers that are alike in one.
+func factsOf(l *winrm.Live) []string {
+	var list []string
+	groups := map[string][]string{}
+	var order []string
+	for i := range l.Servers {
+		v := &l.Servers[i]
+		words := serverWords(v)
+		if groups[words] == nil {
+			order = append(order, words)
+		}
+		name, _, _ := strings.Cut(v.Name, ".")
+		groups[words] = append(groups[words], name)
+	}
+	for _, words := range order {
+		list = append(list, strings.Join(groups[words], " ")+": "+words)
+	}
+	if l.State != interp.NoReading {
+		list = append(list, "the pool reads "+l.State.String())
+	}
+	if l.Pool != interp.Active && l.Pool != interp.StateUnread {
+		list = append(list, "the state of the pool is "+l.Pool.String())
+	}
+	for _, u := range l.Unread {
+		list = append(list, "not read: "+u)
+	}
+	return list
+}
+
+func serverWords(v *winrm.LiveServer) string {
+	if !v.Answers {
+		return "does not answer: " + v.Why
+	}
+	words := "in service"
+	switch {
+	case v.Disabled:
+		words = "services are disabled"
+	case !v.Active:
+		words = "out of service"
+	case len(v.NotRunning) > 0:
+		words = "in service, but not " + strings.Join(v.NotRunning, " ")
+	}
+	if v.Version != "" {
+		words += ", version " + v.Version
+	}
+	if len(v.Pending) > 0 {
+		words += ", Windows waits for a reboot (" + strings.Join(v.Pending, ", ") + ")"
+	}
+	return words
 }
 
 func (s *liveSite) preflight(ctx context.Context, prog *interp.Program) []finding {
 	return nil
 }
 
-func (s *liveSite) mark(ctx context.Context, run string) (func(), error) {
-	return func() {}, nil
-}
-
-// markName tells a process that works on a pool from every other.
-func markName() string {
-	b := make([]byte, 6)
-	_, _ = rand.Read(b)
-	return "lrun-" + hex.EncodeToString(b)
+// mark leaves the marks. A run whose mark somebody else has taken is not stopped, for both would then leave servers half
+// done; the person in front is told.
+func (s *liveSite) mark(ctx context.Context, run string, tell func(string)) (func(), error) {
+	m, err := s.servers.Mark(ctx, run, whoami(), func(err error) { tell(err.Error()) })
+	if err != nil {
+		return nil, err
+	}
+	for _, silent := range m.Silent() {
+		tell("no mark could be left on " + silent)
+	}
+	return func() {
+		ctx, cancel := context.WithTimeout(context.Background(), closeLimit)
+		defer cancel()
+		_ = m.Release(ctx) // a mark that stays behind dies by itself
+	}, nil
 }

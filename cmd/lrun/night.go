@@ -91,6 +91,7 @@ func (n *night) play(ctx context.Context, first interp.Event) (interp.Result, er
 	watch.Go(func() { n.signals(stop, cancel) })
 	watch.Go(func() { n.pauses(stop) })
 	watch.Go(func() { n.beats(stop) })
+	n.tap("before", n.seq+1)
 	res, err := interp.DriveJournaled(ctx, n.run.Machine, n.steered, n.run.Journal, first)
 	return res, errors.Join(err, n.failed)
 }

@@ -149,7 +149,7 @@ func (x *resumption) run(ctx context.Context, e *env, store *runstore.Store, id 
 		return untouched(err)
 	}
 	defer n.site.close()
-	release, err := n.site.mark(ctx, markName())
+	release, err := n.site.mark(ctx, run.ID, e.warn)
 	if err != nil {
 		return untouched(err)
 	}

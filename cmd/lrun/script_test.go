@@ -15,6 +15,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if os.Getenv(childVar) != "" {
+		os.Exit(child())
+	}
 	testscript.Main(m, map[string]func(){
 		"lrun": func() { os.Exit(cli(context.Background(), processEnv(), os.Args[1:])) },
 	})

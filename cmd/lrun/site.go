@@ -15,8 +15,8 @@ type site interface {
 	// preflight looks for what speaks against the night. It changes nothing.
 	preflight(ctx context.Context, prog *interp.Program) []finding
 	// mark leaves the mark of a run with a heartbeat on every front end of the pool and of its pair. It fails where
-	// another run's mark lives there. release takes it away again.
-	mark(ctx context.Context, run string) (release func(), err error)
+	// another run's mark lives there. release takes it away again; tell is for what becomes of it meanwhile.
+	mark(ctx context.Context, run string, tell func(string)) (release func(), err error)
 	// world carries out the effects of a run.
 	world(o worldOptions) (liveWorld, error)
 	close()
@@ -42,7 +42,8 @@ type worldOptions struct {
 
 // livePool is what discover found.
 type livePool struct {
-	topology    *pool.Pool // the pool file with the live domains and servers
+	topology    *pool.Pool // the pool file with the live domains and servers; nil where these cannot be gone by
+	unusable    error      // why
 	differences []string   // between the file and the live topology, in words
 	facts       []string   // versions, services, where the users are, in words
 }

@@ -17,9 +17,10 @@ var statusCommand = &command{name: "status", about: "where a run stands", usage:
 
 const statusUsage = `Usage: lrun status [RUN] [--state DIR] [--json]
 
-Tells where a run stands, by its journal: how it ended or what is under way, and each
-server. RUN is its id, a beginning of it, or latest; without one it is the latest run
-that is not finished, else the latest. Does not disturb a run that is under way.
+Tells where a run stands, by its journal: how it ended or what is under way, and
+each server. RUN is its id, a beginning of it, or latest; without one it is the
+latest run that is not finished, else the latest. Does not disturb a run that is
+under way.
 
       --state DIR   where the journals are; else LRUN_STATE, else the user's state
                     folder

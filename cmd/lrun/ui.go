@@ -50,6 +50,9 @@ func (e *env) fail(msg, hint string) {
 	}
 }
 
+// warn says something that is no error.
+func (e *env) warn(msg string) { e.errorText("lrun: " + oneLine(msg) + "\n") }
+
 // errorText writes to stderr. That it cannot be written can be told to nobody.
 func (e *env) errorText(text string) { _, _ = io.WriteString(e.stderr, text) }
 
