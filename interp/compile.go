@@ -118,7 +118,11 @@ func (c *compiler) params(set map[string]string) {
 	}
 	for _, name := range sortedKeys(set) {
 		if !slices.Contains(known, name) {
-			c.errorf("--set %s: the runbook has no parameter of that name", name)
+			has := "none"
+			if len(known) > 0 {
+				has = strings.Join(known, ", ")
+			}
+			c.errorf("--set %s: the runbook has no parameter of that name; it has %s", name, has)
 		}
 	}
 }

@@ -79,6 +79,9 @@ func (d *Describer) who(r *Record) string {
 	return "pool"
 }
 
+// Where names a server as the night log does: its domain, and its name without what all names end with.
+func (d *Describer) Where(server int8) string { return d.who(&Record{Server: server}) }
+
 func (d *Describer) set(s pool.Set) string {
 	var names []string
 	for i, n := range d.names {
@@ -94,7 +97,11 @@ func (d *Describer) text(r *Record) string {
 	switch r.Kind {
 	case RecBegin:
 		p := d.prog.Pool
-		return fmt.Sprintf("%s on %s: %d servers in %d domains", d.prog.Name, p.Name, len(p.Servers), len(p.Domains))
+		in := fmt.Sprintf("%d domains", len(p.Domains))
+		if len(p.Domains) == 1 {
+			in = "one domain"
+		}
+		return fmt.Sprintf("%s on %s: %d servers in %s", d.prog.Name, p.Name, len(p.Servers), in)
 	case RecSurvey:
 		return d.survey(r)
 	case RecReading:

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/lrun/lrun/internal/spell"
 	"github.com/lrun/lrun/interp"
 	"github.com/lrun/lrun/lang"
 	"github.com/lrun/lrun/pool"
@@ -105,6 +106,15 @@ func openError(name, kind string, err error) error {
 	hint := ""
 	if errors.Is(err, fs.ErrNotExist) && !strings.ContainsAny(name, `/\`) {
 		hint = "lrun runbooks lists the shipped runbooks, pools and scenarios"
+		var names []string
+		for _, f := range runbooks.Files() {
+			if string(f.Kind) == kind {
+				names = append(names, f.Name)
+			}
+		}
+		if near := spell.Nearest(name, names); near != "" {
+			hint = fmt.Sprintf("did you mean the shipped %s %q?", kind, near)
+		}
 	}
 	return usagef(hint, "cannot read the %s file %s: %s", kind, name, cause(err))
 }

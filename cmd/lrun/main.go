@@ -208,8 +208,10 @@ func flagError(cmd *command, fs *pflag.FlagSet, err error) error {
 
 func typeWords(flagType string) string {
 	switch flagType {
-	case "int", "uint64":
+	case "int":
 		return "a whole number"
+	case "uint64":
+		return "a whole number from 0 to 18446744073709551615"
 	case "bool":
 		return "true or false"
 	}

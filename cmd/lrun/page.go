@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html/template"
 	"time"
+	"unicode/utf8"
 
 	"github.com/lrun/lrun/interp"
 	"github.com/lrun/lrun/sim"
@@ -18,10 +19,11 @@ var pageTemplate = template.Must(template.New("page").Parse(pageText))
 
 // The timeline's geometry, in the units of its SVG. They are whole numbers, so that the page is the same everywhere.
 const (
-	axisLeft  = 1800
-	axisWidth = 14400
-	laneTop   = 450
-	laneStep  = 360
+	labelLeast = 1200
+	labelChar  = 105 // a wide character of the label
+	axisWidth  = 14400
+	laneTop    = 450
+	laneStep   = 360
 )
 
 // page is the report of a night as one HTML file that needs nothing else.
@@ -57,12 +59,16 @@ type stepRow struct{ From, To, Took, Target, Step, Outcome string }
 
 // page renders the report.
 func (s *story) page(n *sim.Night) ([]byte, error) {
+	left := labelLeast
+	for i := range s.prog.Pool.Servers {
+		left = max(left, labelChar*(1+utf8.RuneCountInString(s.desc.Where(int8(i)))))
+	}
 	p := &page{
 		Title: s.prog.Name, Pool: s.prog.Pool.Name, Headline: headline(n), Good: n.Result.ExitCode() == exitDone,
-		Rows: s.rows(n), Lines: s.lines, Width: axisLeft + axisWidth + 300,
+		Rows: s.rows(n), Lines: s.lines, Width: left + axisWidth + 300,
 	}
 	total := max(n.Result.Elapsed, time.Minute)
-	x := func(d time.Duration) int { return axisLeft + int(axisWidth*d.Milliseconds()/total.Milliseconds()) }
+	x := func(d time.Duration) int { return left + int(axisWidth*d.Milliseconds()/total.Milliseconds()) }
 	p.lanes(s, x, total)
 	p.Bottom = laneTop + laneStep*len(p.Lanes)
 	p.Height = p.Bottom + 150
@@ -94,7 +100,7 @@ func (p *page) lanes(s *story, x func(time.Duration) int, total time.Duration) {
 	for server := int8(-1); int(server) < len(s.prog.Pool.Servers); server++ {
 		l := lane{Name: "pool", Y: laneTop + laneStep*int(server+1)}
 		if server >= 0 {
-			l.Name = s.target(server)
+			l.Name = s.desc.Where(server)
 		}
 		for _, sp := range s.spans {
 			if sp.server != server || sp.to == sp.from {

@@ -205,7 +205,11 @@ func (p *plan) counts() string {
 			}
 		}
 	}
-	return fmt.Sprintf("Plan: %s to upgrade in %s; %s, %d of them with an else.", plural(len(upgrades), "server", "servers"),
+	servers := plural(len(upgrades), "server", "servers")
+	if left := len(p.low.Result.Remaining); left > 0 && len(upgrades) > 0 {
+		servers = fmt.Sprintf("%d of %s", len(upgrades), plural(len(p.prog.Pool.Servers), "server", "servers"))
+	}
+	return fmt.Sprintf("Plan: %s to upgrade in %s; %s, %d of them with an else.", servers,
 		plural(turns, "turn", "turns"), plural(steps, "step", "steps"), instead)
 }
 
@@ -227,23 +231,42 @@ func (p *plan) ends() string {
 	if !ok {
 		return b.String()
 	}
+	return b.String() + p.fits(end)
+}
+
+// fits tells what the window, which ends so long after the start, leaves room for. It keeps turns from beginning, and
+// never ends what has begun: a run may fit and end after it.
+func (p *plan) fits(end time.Duration) string {
 	last := time.Duration(-1)
 	for i := range p.turns {
 		if t := &p.turns[i]; t.name != "" && len(t.steps) > 0 {
 			last = t.steps[0].high
 		}
 	}
+	long, short := &p.high.Result, &p.low.Result
 	switch {
-	case p.high.Result.Ending == interp.WindowClosed:
-		fmt.Fprintf(&b, "It does not fit the window of %s.\n", took(end))
-	case last >= 0 && p.late < 0:
-		fmt.Fprintf(&b, "It fits the window of %s, whatever goes wrong: the last turn begins by %s at the latest if nothing does.\n",
-			took(end), p.begin.words(last))
-	case last >= 0:
-		fmt.Fprintf(&b, "It fits the window of %s if nothing goes wrong: the last turn begins by %s. "+
-			"If every step takes all its time, no turn begins from %s on.\n", took(end), p.begin.words(last), p.turns[p.late].name)
+	case short.Ending == interp.WindowClosed:
+		return fmt.Sprintf("It does not fit the window of %s, even if nothing goes wrong. Left for another night are at best %s, at worst %s.\n",
+			took(end), strings.Join(short.Remaining, " "), strings.Join(long.Remaining, " "))
+	case long.Ending == interp.WindowClosed:
+		return fmt.Sprintf("It fits the window of %s only where steps take little time. Else these are left for another night: %s.\n",
+			took(end), strings.Join(long.Remaining, " "))
+	case last < 0:
+		return ""
+	case !p.without && p.bound <= end:
+		return fmt.Sprintf("It fits the window of %s even then.\n", took(end))
+	case !p.without && p.late < 0:
+		return fmt.Sprintf("Every turn begins inside the window of %s even then, and what has begun is finished, up to %s after the window.\n",
+			took(end), took(p.bound-end))
 	}
-	return b.String()
+	text := fmt.Sprintf("If nothing goes wrong, every turn begins inside the window of %s, the last by %s", took(end), p.begin.words(last))
+	if over := long.Elapsed - end; over > 0 {
+		text += fmt.Sprintf(", and is finished up to %s after it", took(over))
+	}
+	if p.late >= 0 {
+		text += fmt.Sprintf(". If every step takes all its time, no turn begins from %s on", p.turns[p.late].name)
+	}
+	return text + ".\n"
 }
 
 // stuck is how one of the two nights ended that did not come to its end for another reason than the window.

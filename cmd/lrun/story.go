@@ -21,6 +21,9 @@ type story struct {
 	cuts  []moment
 	dead  []moment
 	cut   map[interp.FactKind]bool // what cuts users off now, by the fact that told of it
+	// touched reports whether a step began that takes servers out of service.
+	touched bool
+	state   interp.PoolState // the pool's own state where it was read after the run's last failover or failback
 }
 
 // span is a step on a server, or on the pool, from its start to its end.
@@ -52,15 +55,26 @@ func (s *story) take(r *interp.Record) string {
 		if r.PC >= 0 && int(r.PC) < len(s.prog.Instrs) {
 			phrase = s.prog.Instrs[r.PC].Phrase()
 		}
+		switch r.Action {
+		case interp.Stop, interp.FailoverServer, interp.Upgrade, interp.Restart:
+			s.touched = true
+		}
 		s.open[r.Server] = span{server: r.Server, action: r.Action, phrase: phrase, from: r.At}
 	case interp.RecEnd:
 		if r.Action == interp.Failover && r.Outcome == interp.Done {
 			clear(s.cut) // the paired pool serves them
 		}
+		if (r.Action == interp.Failover || r.Action == interp.Failback) && r.Outcome == interp.Done {
+			s.state = interp.StateUnread
+		}
 		if sp, ok := s.open[r.Server]; ok {
 			delete(s.open, r.Server)
 			sp.to, sp.outcome = r.At, r.Outcome
 			s.spans = append(s.spans, sp)
+		}
+	case interp.RecSurvey:
+		if r.Outcome == interp.Done && r.Ev.Reading.Pool != interp.StateUnread {
+			s.state = r.Ev.Reading.Pool
 		}
 	case interp.RecFact:
 		s.fact(r)
@@ -145,11 +159,22 @@ func (s *story) rows(n *sim.Night) []row {
 	if r.Reason != "" {
 		add("reason", "%s", r.Reason)
 	}
-	if len(r.Down) > 0 {
+	switch {
+	case len(r.Down) > 0:
 		add("left down", "%s", strings.Join(r.Down, " "))
+	case r.Ending == interp.Completed:
+	case s.touched:
+		add("left down", "none")
+	default:
+		add("left down", "none; no server was taken out of service")
 	}
-	if r.FailedOver {
+	switch {
+	case s.state == interp.StateUnread && r.FailedOver, s.state == interp.FailedOver:
 		add("failed over", "the users are still served by %s", s.prog.Pool.Backup)
+	case s.state == interp.FailingOver || s.state == interp.FailingBack:
+		add("failed over", "in between: the pool reads %s, so its users may be on either pool", s.state)
+	case r.FailedOver:
+		add("failed over", "no longer: the pool reads %s, so somebody has failed it back", s.state)
 	}
 	if s.prog.Upgrades {
 		add("upgraded", "%d of %d servers", len(r.Upgraded), len(s.prog.Pool.Servers))
