@@ -26,8 +26,9 @@ type Answer struct {
 	WorstCase   time.Duration
 	LatestStart []DomainStart
 	Endings     []EndingSeen
-	Unreached   []int32 // steps that no explored run carries out, in the runbook's order; only where all holds
-	Trace       *Trace  // the counterexample; nil where all holds
+	Unreached   []int32        // steps that no explored run carries out, in the runbook's order; only where all holds
+	Trace       *Trace         // the counterexample; nil where all holds
+	Nights      map[Way]*Trace // with Options.Nights, where all holds: a night for each way to end
 }
 
 // DomainStart is how long a domain's turn and all that follows it can take.
@@ -113,6 +114,9 @@ func (e *Explorer) judgeWhole(a *Answer) {
 	rest := g.longest()
 	if e.judgeElapsed(g, rest); e.property != Holds {
 		return
+	}
+	if e.x.opts.Nights {
+		a.Nights = e.nights(g, latest)
 	}
 	t := e.times(g, rest)
 	a.WorstCase = t.worst
@@ -204,6 +208,28 @@ func (e *Explorer) endings() []EndingSeen {
 		}
 	}
 	return list
+}
+
+// nights tells a night for each way to end, the one that takes the least.
+func (e *Explorer) nights(g *graph, latest []int64) map[Way]*Trace {
+	least := map[Way]*ending{}
+	for _, k := range e.sortedEnds() {
+		x := e.ends[k]
+		x.Crash = !x.clean
+		w := Way{x.Ending, x.FailedOver}
+		if least[w] == nil || x.lessThan(&least[w].EndingSeen) {
+			least[w] = x
+		}
+	}
+	all := map[Way]*Trace{}
+	for w, x := range least {
+		if e.shards[x.example.shard()].flags[x.example.place()]&flagOdd != 0 {
+			all[w] = e.x.tell(e.nightTo(g, latest, x.example))
+		} else {
+			all[w] = e.x.tell(e.path(x.example))
+		}
+	}
+	return all
 }
 
 // lessThan compares what it takes to come to two endings.

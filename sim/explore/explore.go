@@ -20,6 +20,7 @@ type Options struct {
 	Workers    int  // 0 = one a core; the answer is the same for any number
 	MaxStates  int  // 0 = 50 million
 	Props      []Prop
+	Nights     bool          // keep a night for each way to end
 	Clock      time.Duration // time of day at which the run starts; -1 = not given
 	// Progress is told now and then how far the exploration is; it may be nil.
 	Progress func(states, depth int)

@@ -190,7 +190,11 @@ func (w *writer) move(i int, records []interp.Record) {
 			w.cannot("a scenario does not say how long a person thinks")
 		}
 		w.asked = append(w.asked, map[op]string{opDone: "yes", opLate: "yes", opNo: "no", opSilent: "silent"}[m.c.op])
-	case interp.Wait, interp.Sleep, interp.Look:
+	case interp.Look:
+		if server := int(m.slot.id.Server); interp.Outcome(m.c.arg) == interp.CannotTell && !w.died(server) {
+			w.cannot("a scenario does not say that a look cannot tell")
+		}
+	case interp.Wait, interp.Sleep:
 	default:
 		w.action(i, m, t)
 	}

@@ -206,20 +206,30 @@ func (a *Answer) Guilty(prog *interp.Program) *interp.Instr {
 	return &prog.Instrs[pc]
 }
 
+// wayText is a way to end in words.
+type wayText struct {
+	way  Way
+	text string
+}
+
 // Ways lists the endings in words: those that differ only in how many servers are left or down are one.
 func (a *Answer) Ways() []string {
-	type way struct {
-		ending interp.Ending
-		over   bool
+	var list []string
+	for _, w := range a.ways() {
+		list = append(list, w.text)
 	}
+	return list
+}
+
+func (a *Answer) ways() []wayText {
 	type span struct {
 		least                        EndingSeen
 		left, down, downMin, leftMin int
 	}
-	var order []way
-	seen := map[way]span{}
+	var order []Way
+	seen := map[Way]span{}
 	for _, e := range a.Endings {
-		k := way{e.Ending, e.FailedOver}
+		k := Way{e.Ending, e.FailedOver}
 		s, ok := seen[k]
 		if !ok {
 			order = append(order, k)
@@ -233,27 +243,26 @@ func (a *Answer) Ways() []string {
 			leftMin: min(s.leftMin, e.Left), downMin: min(s.downMin, e.Down),
 		}
 	}
-	list := make([]string, 0, len(order))
+	list := make([]wayText, 0, len(order))
 	for _, k := range order {
 		s := seen[k]
-		text := k.ending.String()
-		if k.over {
-			text += ", failed over"
-		}
-		text += between(s.leftMin, s.left, "not upgraded") + between(s.downMin, s.down, "down")
-		switch f := s.least.Faults; {
-		case f == 0 && s.least.Crash:
-			text += ": after a crash"
-		case f == 0:
-			text += ": without a fault"
-		case s.least.Crash:
-			text += ": after a crash and " + count(f, "fault")
-		default:
-			text += ": after " + count(f, "fault")
-		}
-		list = append(list, text)
+		text := k.String() + between(s.leftMin, s.left, "not upgraded") + between(s.downMin, s.down, "down") + ": "
+		list = append(list, wayText{k, text + s.least.takes()})
 	}
 	return list
+}
+
+// takes is what it takes to come to an ending, in words.
+func (s *EndingSeen) takes() string {
+	switch {
+	case s.Faults == 0 && s.Crash:
+		return "after a crash"
+	case s.Faults == 0:
+		return "without a fault"
+	case s.Crash:
+		return "after a crash and " + count(s.Faults, "fault")
+	}
+	return "after " + count(s.Faults, "fault")
 }
 
 func between(low, high int, what string) string {
