@@ -37,7 +37,7 @@ closed window or Ctrl-C, lrun resume goes on with it.
       --set NAME=VALUE   give a parameter of the runbook another value
       --yes              do not ask the opening question; a confirm is asked anyway
       --step             ask before every action
-      --check            look at the pool, show the plan, and end: nothing is touched
+      --check            look at the pool, show the plan, end: nothing is touched
       --accept-topology  go by the live domains where the pool file differs
       --require-proof    begin only with a certificate of lrun prove
       --insecure         let plain HTTP go to other machines
@@ -154,7 +154,7 @@ func (x *execution) run(ctx context.Context, e *env, name string) error {
 		}
 	}
 	if x.check {
-		_, err := x.opening(ctx, e, prog, place, live)
+		_, err := x.opening(ctx, e, prog, place, live, "")
 		if err == nil {
 			_, err = io.WriteString(x.out(e), "Nothing was touched: --check only looks.\n")
 		}
@@ -175,7 +175,7 @@ func (x *execution) begin(ctx context.Context, e *env, store *runstore.Store, pr
 		return untouched(err)
 	}
 	defer release()
-	sha256, err := x.opening(ctx, e, prog, place, live)
+	sha256, err := x.opening(ctx, e, prog, place, live, claim.ID)
 	if err != nil {
 		return err
 	}
@@ -238,9 +238,9 @@ func recompile(e *env, prog *interp.Program, p *pool.Pool, set map[string]string
 }
 
 // opening shows the plan, what is there and what speaks against it. It fails where the night must not begin.
-func (x *execution) opening(ctx context.Context, e *env, prog *interp.Program, place site, live *livePool) (sha256 string, err error) {
+func (x *execution) opening(ctx context.Context, e *env, prog *interp.Program, place site, live *livePool, run string) (sha256 string, err error) {
 	out := x.out(e)
-	found := place.preflight(ctx, prog)
+	found, sha256 := place.preflight(ctx, live, prog, run)
 	if err := ctx.Err(); err != nil {
 		return "", err
 	}
@@ -259,11 +259,6 @@ func (x *execution) opening(ctx context.Context, e *env, prog *interp.Program, p
 	}
 	if x.requireProof && !proved {
 		return "", usagef("lrun prove RUNBOOK --pool F --save DIR writes a certificate", "--require-proof: %s: nothing was touched", words)
-	}
-	for _, f := range found {
-		if f.sha256 != "" {
-			sha256 = f.sha256
-		}
 	}
 	return sha256, nil
 }

@@ -121,7 +121,11 @@ func (s *liveSite) discover(ctx context.Context) (*livePool, error) {
 		return nil, err
 	}
 	p := s.servers.Pool()
-	live := &livePool{topology: p, facts: factsOf(l)}
+	live := &livePool{topology: p, facts: factsOf(l), state: l.Pool, found: l}
+	for i := range l.Servers {
+		v := &l.Servers[i]
+		live.servers = append(live.servers, liveServer{v.Name, v.Answers, v.Active, v.Why})
+	}
 	for _, d := range l.Differences(p) {
 		live.differences = append(live.differences, d.String())
 	}
@@ -184,8 +188,26 @@ func serverWords(v *winrm.LiveServer) string {
 	return words
 }
 
-func (s *liveSite) preflight(ctx context.Context, prog *interp.Program) []finding {
-	return nil
+func (s *liveSite) preflight(ctx context.Context, live *livePool, prog *interp.Program, run string) ([]finding, string) {
+	l, ok := live.found.(*winrm.Live)
+	if !ok {
+		return nil, ""
+	}
+	r := s.servers.Preflight(ctx, l, prog, run)
+	all := make([]finding, len(r.Checks))
+	for i, c := range r.Checks {
+		all[i] = finding{where: c.Server, what: c.What, text: c.Text}
+		//exhaustive:enforce
+		switch c.Grade {
+		case winrm.OK:
+			all[i].grade = fine
+		case winrm.Warn:
+			all[i].grade = warning
+		case winrm.Fail:
+			all[i].grade = against
+		}
+	}
+	return all, r.Installer
 }
 
 // mark leaves the marks. A run whose mark somebody else has taken is not stopped, for both would then leave servers half

@@ -7,8 +7,6 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"github.com/lrun/lrun/interp"
-	"github.com/lrun/lrun/lang"
 	"github.com/lrun/lrun/pool"
 )
 
@@ -74,15 +72,12 @@ func preflight(ctx context.Context, e *env, p *pool.Pool, insecure, asJSON bool)
 	if err != nil {
 		return untouched(err)
 	}
-	prog, err := looker(p)
-	if err != nil {
-		return err
-	}
 	var all []finding
 	for _, d := range live.differences {
 		all = append(all, finding{grade: against, what: "topology", text: d})
 	}
-	all = append(all, place.preflight(ctx, prog)...)
+	found, _ := place.preflight(ctx, live, nil, "")
+	all = append(all, found...)
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -98,23 +93,6 @@ func preflight(ctx context.Context, e *env, p *pool.Pool, insecure, asJSON bool)
 		return exitCode(exitUsage)
 	}
 	return nil
-}
-
-// looker is a program that needs whatever a night may need: an installer, and a failover where there is a paired pool.
-func looker(p *pool.Pool) (*interp.Program, error) {
-	text := "for each domain:\n  stop\n"
-	if p.Installer != "" {
-		text += "  upgrade\n"
-	}
-	text += "  restart\n  verify\nend\n"
-	if p.Paired() {
-		text = "if paired:\n  failover\n  failback\nend\n" + text
-	}
-	src, ds := lang.Load("preflight", []byte(text), nil)
-	if ds.HasErrors() {
-		return nil, ds
-	}
-	return interp.Compile(src, p, nil)
 }
 
 func count(all []finding, g grade) int {

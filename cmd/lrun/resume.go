@@ -18,19 +18,19 @@ var resumeCommand = &command{
 	name: "resume", about: "go on with a run that stopped, was killed, or is in doubt", usage: resumeUsage, setup: setupResume, args: "run",
 }
 
-const resumeUsage = `Usage: lrun resume [RUN] [--assume S=done|redo]… [--runbook NEW] [--set NAME=VALUE]…
-                  [--abandon] [--yes] [--step] [--insecure] [--state DIR] [--json]
+const resumeUsage = `Usage: lrun resume [RUN] [--assume S=done|redo]… [--runbook NEW] [--set N=V]…
+                   [--abandon] [--yes] [--step] [--insecure] [--state DIR] [--json]
 
-Goes on with a run at its first undone step: after a crash, Ctrl-C, a pause, a closed
-window, a failure, or in doubt. RUN is its id, a beginning of it, or latest; without
-one it is the latest run that is not finished. First the live pool is looked at, what
-differs from the journal is shown, and nothing is touched before the pool's name has
-been typed. A finished run tells its end and exits with its code.
+Goes on with a run at its first undone step: after a crash, Ctrl-C, a pause, a
+closed window, a failure, or in doubt. RUN is its id, a beginning of it, or latest;
+without one it is the latest run that is not finished. First the live pool is looked
+at and what differs from the journal is shown; nothing is touched before the pool's
+name has been typed. A finished run tells its end and exits with its code.
 
-      --assume S=done    take the step in doubt on server S (or: pool) as done, after
-                         a look; S=redo does it again
-      --runbook NEW      go on with a changed runbook, where it does the same in what
-                         is done already
+      --assume S=done    take the step in doubt on server S (or: pool) as done, once
+                         a look agrees; S=redo does it again
+      --runbook NEW      go on with a changed runbook, where it does the same in
+                         what is done already
       --set NAME=VALUE   with --runbook: a parameter of the new one
       --abandon          give the run up, on the record: the pool is free again
       --yes              do not ask the opening question
@@ -216,6 +216,9 @@ func (x *resumption) opening(ctx context.Context, e *env, n *night) error {
 		return untouched(err)
 	}
 	_, _ = io.WriteString(out, factsText(live.facts))
+	if list := live.against(prog, n.run.Machine); len(list) > 0 {
+		_, _ = fmt.Fprintf(out, "Since the journal's last record:\n  %s\n\n", strings.Join(list, "\n  "))
+	}
 	if len(live.differences) > 0 {
 		_, _ = fmt.Fprintln(out, "The live pool differs from the journal:")
 		for _, d := range live.differences {

@@ -12,8 +12,9 @@ import (
 type site interface {
 	// discover reads what is there. It changes nothing. An error means that the pool cannot be read.
 	discover(ctx context.Context) (*livePool, error)
-	// preflight looks for what speaks against the night. It changes nothing.
-	preflight(ctx context.Context, prog *interp.Program) []finding
+	// preflight looks for what speaks against the night, prog being nil where only the pool is looked at, and run the id
+	// of the run to come. It changes nothing. sha256 is that of the installer, where it is the same everywhere.
+	preflight(ctx context.Context, live *livePool, prog *interp.Program, run string) (all []finding, sha256 string)
 	// mark leaves the mark of a run with a heartbeat on every front end of the pool and of its pair. It fails where
 	// another run's mark lives there. release takes it away again; tell is for what becomes of it meanwhile.
 	mark(ctx context.Context, run string, tell func(string)) (release func(), err error)
@@ -46,6 +47,38 @@ type livePool struct {
 	unusable    error      // why
 	differences []string   // between the file and the live topology, in words
 	facts       []string   // versions, services, where the users are, in words
+	servers     []liveServer
+	state       interp.PoolState
+	found       any // the site's own
+}
+
+// liveServer is a server as it was found.
+type liveServer struct {
+	name            string
+	answers, active bool
+	why             string // it does not answer
+}
+
+// against tells how the live pool differs from what a run's journal says of it.
+func (l *livePool) against(prog *interp.Program, m *interp.Machine) []string {
+	var list []string
+	for _, v := range l.servers {
+		i, ok := prog.Pool.Server(v.name)
+		down := ok && m.Down().Has(i)
+		switch {
+		case !ok:
+		case !v.answers:
+			list = append(list, v.name+" does not answer: "+oneLine(v.why))
+		case down && v.active:
+			list = append(list, v.name+": the run took it out of service, and it is in service")
+		case !down && !v.active:
+			list = append(list, v.name+": the run has it in service, and it is not")
+		}
+	}
+	if over := l.state == interp.FailedOver; l.state != interp.StateUnread && over != m.FailedOver() {
+		list = append(list, "the state of the pool is "+l.state.String()+", which is not the run's doing")
+	}
+	return list
 }
 
 // grade is how much a finding weighs.
@@ -61,11 +94,10 @@ var grades = [...]string{fine: "ok", warning: "warning", against: "failed"}
 
 // finding is one thing that preflight looked at.
 type finding struct {
-	grade  grade
-	where  string // a server, or "" for the pool
-	what   string // "readiness", "installer", …
-	text   string
-	sha256 string // of the installer, where it is the same everywhere
+	grade grade
+	where string // a server, or "" for the pool
+	what  string // "readiness", "installer", …
+	text  string
 }
 
 // timeScale is how many seconds of the run pass in one second of the wall.
