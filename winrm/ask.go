@@ -35,7 +35,7 @@ func (s *Servers) askOn(ctx context.Context, host string, script scripts.Script,
 	ctx, cancel := context.WithTimeout(ctx, 2*answerLimit)
 	defer cancel()
 	if s.direct {
-		return s.call(ctx, host, script, args, out)
+		return s.reread(ctx, host, script, args, out)
 	}
 	id := "read-" + scripts.NewNonce()
 	job, err := scripts.NewJob(id, script, args, s.logon)
@@ -44,13 +44,13 @@ func (s *Servers) askOn(ctx context.Context, host string, script scripts.Script,
 	}
 	defer s.forgetLater(host, id)
 	var started scripts.JobStarted
-	if err := s.call(ctx, host, scripts.JobStart, job, &started); err != nil {
+	if err := s.reread(ctx, host, scripts.JobStart, job, &started); err != nil {
 		return err
 	}
 	// These polls are in the time of the wall, as the answer of a single call is.
 	for pause, since := 20*time.Millisecond, time.Now(); ; pause = min(pause*2, time.Second) {
 		var status scripts.JobStatus
-		if err := s.call(ctx, host, scripts.JobPoll, scripts.JobPollArgs{ID: id}, &status); err != nil {
+		if err := s.reread(ctx, host, scripts.JobPoll, scripts.JobPollArgs{ID: id}, &status); err != nil {
 			return err
 		}
 		switch status.State() {
@@ -96,6 +96,6 @@ func (s *Servers) forgetLater(host, id string) {
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		defer cancel()
 		var removed struct{}
-		_ = s.call(ctx, host, scripts.JobRemove, scripts.JobRemoveArgs{ID: id}, &removed)
+		_ = s.reread(ctx, host, scripts.JobRemove, scripts.JobRemoveArgs{ID: id}, &removed)
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/lrun/lrun/interp"
+	"github.com/lrun/lrun/pool"
 	"github.com/lrun/lrun/rehearsal"
 	"github.com/lrun/lrun/winrm"
 	"github.com/lrun/lrun/winrm/wsman"
@@ -119,8 +120,8 @@ func (c *crashes) onceEach(res interp.Result) {
 	}
 }
 
-func newCrashes(t *testing.T, set func(*rehearsal.Options, *winrm.Credentials)) *crashes {
-	r := serve(t, "contoso-6", "", func(o *rehearsal.Options, c *winrm.Credentials) {
+func newCrashes(t *testing.T, name string, set func(*rehearsal.Options, *winrm.Credentials)) *crashes {
+	r := serve(t, name, "", func(o *rehearsal.Options, c *winrm.Credentials) {
 		o.TimeScale = 1200
 		if set != nil {
 			set(o, c)
@@ -134,7 +135,7 @@ func newCrashes(t *testing.T, set func(*rehearsal.Options, *winrm.Credentials)) 
 func TestKilledAgainAndAgain(t *testing.T) {
 	for _, gaps := range [][]int{{4, 9, 6}, {5, 8, 13}, {7, 6, 11}, {12, 5, 9}} {
 		t.Run(fmt.Sprint(gaps), func(t *testing.T) {
-			c := newCrashes(t, nil)
+			c := newCrashes(t, "contoso-6", nil)
 			next, how := gaps[0], 0
 			res := c.run(func(n int) int {
 				if n != next {
@@ -162,7 +163,12 @@ func TestConnectionsCutAgainAndAgain(t *testing.T) {
 	} {
 		t.Run(f.name, func(t *testing.T) {
 			var messages, cut atomic.Int64
-			c := newCrashes(t, func(o *rehearsal.Options, _ *winrm.Credentials) {
+			c := newCrashes(t, "contoso-3", func(o *rehearsal.Options, _ *winrm.Credentials) {
+				// What breaks is tried again in the time of the wall: the night is short, and its hours are long enough for that.
+				o.TimeScale, o.Build = 300, "5.0.8308.1149"
+				short := pool.Range{Low: time.Minute, High: 3 * time.Minute}
+				m := &o.Pool.Model
+				m.Drain, m.Stop, m.Start, m.Upgrade, m.Reboot, m.Settle = short, short, short, short, short, short
 				o.Faults = func(wsman.MessageInfo) wsman.Fault {
 					if n := messages.Add(1); n%11 == 0 {
 						cut.Add(1)

@@ -90,7 +90,7 @@ func (s *Servers) discoverServers(ctx context.Context, l *Live, names []string) 
 	for i, name := range names {
 		all.Go(func() {
 			var r scripts.SurveyResult
-			errs[i] = s.quick(ctx, name, scripts.Survey, scripts.SurveyArgs{Activity: true}, &r)
+			errs[i] = s.reread(ctx, name, scripts.Survey, scripts.SurveyArgs{Activity: true}, &r)
 			l.Servers[i] = liveServer(name, status{&r}, errs[i])
 		})
 	}
@@ -147,7 +147,7 @@ func (s *Servers) discoverPool(ctx context.Context, l *Live, found []string) {
 	all.Go(func() {
 		errs[0] = errNobody
 		for _, host := range found {
-			if errs[0] = s.quick(ctx, host, scripts.Readiness, nil, &ready); errs[0] == nil || ctx.Err() != nil {
+			if errs[0] = s.reread(ctx, host, scripts.Readiness, nil, &ready); errs[0] == nil || ctx.Err() != nil {
 				return
 			}
 		}

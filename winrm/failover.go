@@ -74,7 +74,7 @@ func (s *Servers) conditions(ctx context.Context, hosts []string) *conditions {
 		}
 		c.thereErr = errNobody
 		for _, host := range c.partners {
-			if c.thereErr = s.call(ctx, host, scripts.Readiness, nil, &c.there); c.thereErr == nil {
+			if c.thereErr = s.reread(ctx, host, scripts.Readiness, nil, &c.there); c.thereErr == nil {
 				c.thereHost = host
 				return
 			}

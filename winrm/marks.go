@@ -119,7 +119,7 @@ func (m *Marks) writeAll(ctx context.Context, servers []string) error {
 // write leaves or renews the mark on one server.
 func (m *Marks) write(ctx context.Context, server string) error {
 	var r scripts.MarkResult
-	err := m.s.quick(ctx, server, scripts.Mark, m.args("write"), &r)
+	err := m.s.reread(ctx, server, scripts.Mark, m.args("write"), &r)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err != nil {
@@ -182,7 +182,7 @@ func (m *Marks) remove(ctx context.Context, servers []string) error {
 	for i, server := range servers {
 		all.Go(func() {
 			var r scripts.MarkResult
-			if err := m.s.quick(ctx, server, scripts.Mark, m.args("remove"), &r); err != nil {
+			if err := m.s.reread(ctx, server, scripts.Mark, m.args("remove"), &r); err != nil {
 				errs[i] = fmt.Errorf("the mark on %s stays behind and dies by itself: %s", server, why(err))
 			}
 		})
@@ -195,7 +195,7 @@ func (m *Marks) remove(ctx context.Context, servers []string) error {
 func (s *Servers) foreignMark(ctx context.Context, server, run string) (*HeldError, error) {
 	var r scripts.MarkResult
 	args := scripts.MarkArgs{Op: "read", Run: run, TTL: int(markLives / time.Second)}
-	if err := s.quick(ctx, server, scripts.Mark, args, &r); err != nil {
+	if err := s.reread(ctx, server, scripts.Mark, args, &r); err != nil {
 		return nil, err
 	}
 	if !r.Held || strings.EqualFold(r.Run, run) {

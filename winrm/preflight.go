@@ -134,7 +134,7 @@ func installersOf(p *pool.Pool, prog *interp.Program) []string {
 func (s *Servers) probe(ctx context.Context, server string, installers []string, run string) probe {
 	var p probe
 	asked := time.Now()
-	p.err = s.quick(ctx, server, scripts.Facts, nil, &p.facts)
+	p.err = s.reread(ctx, server, scripts.Facts, nil, &p.facts)
 	if p.err != nil {
 		return p
 	}
@@ -145,7 +145,7 @@ func (s *Servers) probe(ctx context.Context, server string, installers []string,
 		p.err = fmt.Errorf("%w: its clock says %q", scripts.ErrNoResult, clean(p.facts.Now))
 	}
 	if len(installers) > 0 {
-		p.installerErr = s.quick(ctx, server, scripts.Installer, scripts.InstallerArgs{Path: installers[0]}, &p.installer)
+		p.installerErr = s.reread(ctx, server, scripts.Installer, scripts.InstallerArgs{Path: installers[0]}, &p.installer)
 	}
 	p.held, p.heldErr = s.foreignMark(ctx, server, run)
 	return p

@@ -66,7 +66,7 @@ type seen struct {
 	errs   []error
 }
 
-// lookAround surveys every server at once, each of them once: one that does not answer does not run.
+// lookAround surveys every server at once. One that does not answer does not run.
 func (w *World) lookAround(ctx context.Context) seen {
 	n := len(w.pool.Servers)
 	s := seen{make([]status, n), make([]error, n)}
@@ -75,10 +75,7 @@ func (w *World) lookAround(ctx context.Context) seen {
 		all.Go(func() {
 			name := w.pool.Servers[i].Name
 			var r scripts.SurveyResult
-			err := w.quick(ctx, name, scripts.Survey, scripts.SurveyArgs{}, &r)
-			if err != nil && !loginRefused(err) && !refused(err) && ctx.Err() == nil {
-				err = w.quick(ctx, name, scripts.Survey, scripts.SurveyArgs{}, &r)
-			}
+			err := w.reread(ctx, name, scripts.Survey, scripts.SurveyArgs{}, &r)
 			s.status[i] = status{&r}
 			if err == nil {
 				err = w.keepBaseline(name, s.status[i])

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"sync"
 	"time"
 
@@ -200,6 +201,24 @@ func (s *Servers) quick(ctx context.Context, server string, script scripts.Scrip
 	ctx, cancel := context.WithTimeout(ctx, answerLimit)
 	defer cancel()
 	return s.call(ctx, server, script, args, out)
+}
+
+// reread is quick for what is safe to repeat: a call whose connection breaks on the way is made again at once, a few
+// times. A server that cannot even be connected to is not asked again: it is down, and others wait for the answer.
+func (s *Servers) reread(ctx context.Context, server string, script scripts.Script, args, out any) error {
+	for pause := time.Duration(0); ; pause = pause*4 + 5*time.Millisecond {
+		err := s.quick(ctx, server, script, args, out)
+		var dial *net.OpError
+		switch {
+		case err == nil, refused(err), loginRefused(err), ctx.Err() != nil, pause > 400*time.Millisecond:
+			return err
+		case errors.As(err, &dial) && dial.Op == "dial":
+			return err
+		}
+		if !sleepWall(ctx, pause) {
+			return err
+		}
+	}
 }
 
 func (s *Servers) redacted(text string) string {

@@ -22,10 +22,7 @@ func (t *task) verify(ctx context.Context) result {
 	}
 	var r scripts.SurveyResult
 	args := scripts.SurveyArgs{Ports: ports}
-	err := t.w.quick(ctx, t.server(), scripts.Survey, args, &r)
-	if err != nil && !refused(err) && !loginRefused(err) && t.w.clock.sleep(ctx, again) {
-		err = t.w.quick(ctx, t.server(), scripts.Survey, args, &r)
-	}
+	err := t.w.reread(ctx, t.server(), scripts.Survey, args, &r)
 	if ctx.Err() != nil {
 		return cut()
 	}
