@@ -57,9 +57,10 @@ func (t *task) firstLook(ctx context.Context) (status, *result) {
 	return s, nil
 }
 
-// tellTo asks the server for something, once. What provably did not arrive is sent again; what may have arrived is not,
-// and the outcome is unknown. The result is nil where the server has taken it.
+// tellTo asks the server to stop or to start services, until it is known to have taken it: asking twice does no harm. The
+// result is nil where the server has taken it.
 func (t *task) tellTo(ctx context.Context, script scripts.Script, args any) *result {
+	doubt := false
 	for since := t.w.clock.now(); ; {
 		var asked scripts.Asked
 		err := t.w.quick(ctx, t.server(), script, args, &asked)
@@ -71,11 +72,12 @@ func (t *task) tellTo(ctx context.Context, script scripts.Script, args any) *res
 			r = cut()
 		case refused(err):
 			r = failed("%s", why(err))
-		case !notBegun(err):
-			r = unknown(err)
 		case loginRefused(err) || t.w.clock.now()-since >= patience:
-			r = failed("the server does not answer: %s", why(err))
+			if r = failed("the server does not answer: %s", why(err)); doubt || !notBegun(err) {
+				r = unknown(err)
+			}
 		case t.w.clock.sleep(ctx, again):
+			doubt = doubt || !notBegun(err)
 			continue
 		default:
 			r = cut()
