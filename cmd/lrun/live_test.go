@@ -1,3 +1,5 @@
+//go:build unix
+
 package main
 
 import (
@@ -8,10 +10,12 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -30,10 +34,26 @@ const (
 	testPassword = "correct horse battery 7"
 )
 
+func init() {
+	if os.Getenv(childVar) != "" {
+		beforeTests = func() { os.Exit(child()) }
+	}
+}
+
 // child is lrun in the test binary, which can be told to kill itself before or after a record of the journal.
 func child() int {
 	e := processEnv()
 	e.keyring = func(string, string) (string, error) { return "", errors.New("no keyring in tests") }
+	if size := os.Getenv(fileSizeVar); size != "" {
+		n, err := strconv.ParseUint(size, 10, 64)
+		if err == nil {
+			signal.Ignore(syscall.SIGXFSZ)
+			err = limitFiles(n)
+		}
+		if err != nil {
+			panic(err)
+		}
+	}
 	if when, at, ok := strings.Cut(os.Getenv(killVar), ":"); ok {
 		seq, err := strconv.ParseInt(at, 10, 64)
 		if err != nil {
@@ -91,13 +111,21 @@ model:
 const nightly = `runbook "nightly"
 
 for each domain:
-  wait ready retry 5 every 2m else failover
+  wait ready retry 3 every 30m else failover
   stop graceful within 2h else stop
   upgrade within 2h
   restart within 2h
   verify retry 60 every 1m
 end
 `
+
+var farms atomic.Uint32
+
+// ownAddress is a loopback address for one farm alone: while a server of it is down nobody else gets its port.
+func ownAddress() string {
+	n := uint32(os.Getpid())<<10 + farms.Add(1)
+	return fmt.Sprintf("127.%d.%d.%d", 1+n>>16%254, n>>8&0xff, 1+n%254)
+}
 
 // serveFarm serves a pool until the test ends.
 func serveFarm(t testing.TB, poolText, scenario string, set func(*rehearsal.Options)) *farm {
@@ -109,7 +137,7 @@ func serveFarm(t testing.TB, poolText, scenario string, set func(*rehearsal.Opti
 	f := &farm{t: t, dir: t.TempDir()}
 	seed := uint64(7)
 	o := rehearsal.Options{
-		Pool: p, Seed: &seed, TimeScale: 1200, Listen: "127.0.0.1:0", User: testUser, Password: testPassword,
+		Pool: p, Seed: &seed, TimeScale: 1200, Listen: ownAddress() + ":0", User: testUser, Password: testPassword,
 		Auth: []pool.Auth{pool.Basic},
 		OnEvent: func(ev rehearsal.Event) {
 			f.mu.Lock()
@@ -184,7 +212,16 @@ type process struct {
 	out, err string
 }
 
-func (p process) String() string { return fmt.Sprintf("exit code %d\n%s%s", p.code, p.out, p.err) }
+func (p process) String() string {
+	out := p.out
+	if i := strings.Index(out, "\nPreflight:"); i > 0 && p.code != exitUsage {
+		out = out[i:] // what the plan says is not what a test fails of
+	}
+	if most := 6000; len(out) > most {
+		out = out[:most/2] + "\n…\n" + out[len(out)-most/2:]
+	}
+	return fmt.Sprintf("exit code %d\n%s%s", p.code, out, p.err)
+}
 
 // command prepares an lrun of its own.
 func (f *farm) command(kill string, args ...string) *exec.Cmd {

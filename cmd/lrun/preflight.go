@@ -114,7 +114,7 @@ func findingsText(all []finding, whole bool) string {
 		where, what = max(where, len(f.where)), max(what, len(f.what))
 	}
 	for _, f := range all {
-		if f.grade == fine && !whole {
+		if f.grade == fine && !whole && f.what != "failover" { // its conditions are shown in any case
 			continue
 		}
 		place := f.where

@@ -14,9 +14,12 @@ import (
 	"github.com/lrun/lrun/internal/golden"
 )
 
+// beforeTests lets the test binary be something else than a test.
+var beforeTests func()
+
 func TestMain(m *testing.M) {
-	if os.Getenv(childVar) != "" {
-		os.Exit(child())
+	if beforeTests != nil {
+		beforeTests()
 	}
 	testscript.Main(m, map[string]func(){
 		"lrun": func() { os.Exit(cli(context.Background(), processEnv(), os.Args[1:])) },
