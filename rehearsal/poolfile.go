@@ -43,6 +43,9 @@ func (s *Server) PoolFile() []byte {
 	case pool.GMSA:
 		line("  identity: %s", quoted("gmsa:"+id.Account))
 	case pool.Direct:
+		// A network logon cannot reach the directory or the management store, here as on Windows, and exec would refuse
+		// the night for it. Who wants to see that writes direct.
+		line("  identity: %s   # direct shows what a logon without delegation cannot do", quoted("gmsa:"+defaultGMSA))
 	}
 	line("  user: %s", quoted(s.opts.User))
 	line("model:")
@@ -63,6 +66,9 @@ func (s *Server) PoolFile() []byte {
 	line("rehearsal: {time_scale: %d}", s.opts.TimeScale)
 	return []byte(b.String())
 }
+
+// defaultGMSA is the account that cmdlets of the whole pool run under where the pool file names none.
+const defaultGMSA = `CONTOSO\lrun$`
 
 // quoted writes a text as a YAML scalar; every JSON text is one.
 func quoted(s string) string {
