@@ -21,10 +21,24 @@ func (m *Machine) Hashes() Hashes {
 	var h Hashes
 	s := &m.st
 	h.Global = m.hashGlobal()
-	for i := range m.prog.Pool.Servers {
-		h.Servers[i] = m.hashServer(s, i)
-	}
+	m.hashServers(s, &h.Servers)
 	return h
+}
+
+// setKeys is a number for each set that a server can be in.
+var setKeys = func() (keys [64]uint64) {
+	for k := range keys {
+		keys[k] = Mix(uint64(k)+1, 0x2545f4914f6cdd1d)
+	}
+	return keys
+}()
+
+// AddSet adds a number that stands for the k-th set, k up to 63, to the hash of each of its servers: most sets are empty
+// most of the time.
+func AddSet(servers *[pool.MaxServers]uint64, k int, set pool.Set) {
+	for ; set != 0; set &= set - 1 {
+		servers[bits.TrailingZeros16(uint16(set))] += setKeys[k]
+	}
 }
 
 // Mix folds v into h: a multiply whose halves are joined, as wyhash does it.
@@ -64,30 +78,30 @@ func (m *Machine) hashGlobal() uint64 {
 	return h
 }
 
-// hashServer hashes a server's task and its bits of all the sets.
-func (m *Machine) hashServer(s *State, i int) uint64 {
-	v := uint64(0)
-	add := func(set pool.Set) { v = v<<1 | uint64(set>>i)&1 }
-	for _, set := range [...]pool.Set{
+// hashServers hashes each server's task and the sets that it is in.
+func (m *Machine) hashServers(s *State, servers *[pool.MaxServers]uint64) {
+	for k, set := range [...]pool.Set{
 		s.turn, s.part, s.active, s.queue, s.took, s.unverified, s.down, s.turnOut, s.touchedBy, s.skipped, s.failed, s.doubtful,
 		s.away, s.noUpgrade, s.noVerify, s.seenUp,
 	} {
-		add(set)
+		AddSet(servers, k, set)
 	}
-	for _, set := range s.done {
-		add(set)
+	for k, set := range s.done {
+		AddSet(servers, 20+k, set)
 	}
-	for _, set := range s.upgraded {
-		add(set)
+	for k, set := range s.upgraded {
+		AddSet(servers, 20+maxLoops+k, set)
 	}
 	if s.readIn && !s.leave {
-		add(s.reading.Running)
+		AddSet(servers, 63, s.reading.Running)
 	}
-	h := Mix(0x51, v)
-	if tk := &s.tasks[i]; tk.phase != idle {
-		h = Mix(h, m.hashTask(i, tk))
+	for i := range m.prog.Pool.Servers {
+		h := Mix(servers[i], uint64(s.tasks[i].at))
+		if tk := &s.tasks[i]; tk.phase != idle {
+			h = Mix(h, m.hashTask(i, tk))
+		}
+		servers[i] = h
 	}
-	return Mix(h, uint64(s.tasks[i].at))
 }
 
 func (m *Machine) hashTask(t int, tk *task) uint64 {
@@ -117,6 +131,9 @@ func (m *Machine) hashTask(t int, tk *task) uint64 {
 
 // SetWindow puts the end of the window, for one who explores both what happens before and after it; 0 is no window.
 func (m *Machine) SetWindow(end time.Duration) { m.st.windowEnd = end }
+
+// CopyState copies the state to where it is wanted, without a copy in between.
+func (m *Machine) CopyState(to *State) { *to = m.st }
 
 // Cover makes the machine mark in c, one place for each instruction of the program, what it carries out; nil stops it.
 func (m *Machine) Cover(c []bool) { m.cover = c }

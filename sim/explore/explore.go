@@ -6,6 +6,7 @@ import (
 	"math/bits"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/lrun/lrun/interp"
@@ -61,9 +62,11 @@ type shard struct {
 	choice []choice
 	head   []uint8 // 1 + the domain whose turn begins with this state, or 0
 	flags  []uint8
-	base   int    // place of the first state of the level under way
-	nodes  []node // the states of the level under way
-	fresh  []stateID
+	base   int     // place of the first state of the level under way
+	nodes  []*node // the states of the level under way; nil where nothing comes after one
+	fresh  []*node // those of the next level
+	ends   []endState
+	broken []endState
 }
 
 // Flags of a state.
@@ -85,6 +88,7 @@ type cand struct {
 	broken Property
 	prop   uint8
 	end    uint64 // signature of the ending
+	node   *node
 }
 
 // edge is a transition, kept for the longest path.
@@ -106,11 +110,13 @@ type Explorer struct {
 	shards [shardCount]shard
 	depth  int
 
+	workers []*worker
+	chunks  []chunk
+
 	transitions int64
 	edges       [shardCount][]edge // by the shard of `to`
 	cover       []bool
 	ends        map[uint64]*ending
-	endStates   []endState // every state that is an end
 	maybe       []endState // violations on a path whose window is over sooner than it can be
 	root        stateID
 	property    Property // the one that is violated
@@ -144,6 +150,7 @@ func New(prog *interp.Program, opts Options) *Explorer {
 	}
 	e := &Explorer{ends: map[uint64]*ending{}, cover: make([]bool, len(prog.Instrs))}
 	e.x = model{prog: prog, pool: prog.Pool, m: prog.Pool.Model, all: prog.Pool.All(), opts: opts}
+	e.x.seeds = prog.Pool.Seeds()
 	e.x.closes, _ = windowEnd(prog, opts.Clock)
 	e.x.counting = e.x.counts()
 	e.seen = make([]bool, len(opts.Props))
@@ -161,6 +168,8 @@ func (x *model) machine() *interp.Machine {
 // Run explores, level by level, so that the first violation found is one of the shortest. It stops at the end of the
 // level that holds one.
 func (e *Explorer) Run(ctx context.Context) error {
+	e.crew()
+	defer e.dismiss()
 	e.first()
 	for {
 		n := 0
@@ -209,7 +218,7 @@ func (e *Explorer) first() {
 	s := &e.shards[h%shardCount]
 	s.table.insert(h, 0)
 	s.keep(&cand{hash: h, from: noState})
-	s.nodes = append(s.nodes, n)
+	s.nodes = append(s.nodes, &n)
 	e.root = stateID(h % shardCount)
 }
 
@@ -231,72 +240,115 @@ type chunk struct {
 // level explores all states of the level under way. States are expanded in parallel; then each shard takes in what is
 // new to it in the order of the chunks, so that the same states get the same numbers and the same parents every time.
 func (e *Explorer) level() {
-	chunks := e.chunks()
-	e.parallel(len(chunks), func(wk *worker, i int) { wk.expand(e, &chunks[i]) })
-	e.parallel(shardCount, func(_ *worker, s int) { e.take(s, chunks) })
-	next := make([][]node, shardCount)
-	e.parallel(shardCount, func(wk *worker, s int) { next[s] = wk.materialize(e, s) })
-	for i := range chunks {
-		e.transitions += chunks[i].transitions
+	e.cut()
+	for _, wk := range e.workers {
+		wk.turnOver(e.depth)
+	}
+	e.parallel(len(e.chunks), func(wk *worker, i int) { wk.expand(e, &e.chunks[i]) })
+	e.parallel(shardCount, func(_ *worker, s int) { e.take(s) })
+	for i := range e.chunks {
+		e.transitions += e.chunks[i].transitions
 	}
 	for s := range e.shards {
 		sh := &e.shards[s]
 		sh.base = len(sh.parent) - len(sh.fresh)
-		sh.nodes, sh.fresh = next[s], sh.fresh[:0]
+		sh.nodes, sh.fresh = sh.fresh, sh.nodes[:0]
 	}
 	e.depth++
-	e.findBroken(chunks)
+	e.findBroken()
 }
 
-func (e *Explorer) chunks() []chunk {
-	var list []chunk
+// cut cuts the level into chunks; those of the level before are used again.
+func (e *Explorer) cut() {
+	n := 0
 	for s := range e.shards {
-		n := len(e.shards[s].nodes)
-		for from := 0; from < n; from += chunkSize {
-			list = append(list, chunk{shard: s, from: from, to: min(from+chunkSize, n)})
+		all := len(e.shards[s].nodes)
+		for from := 0; from < all; from += chunkSize {
+			if n == len(e.chunks) {
+				if n < cap(e.chunks) {
+					e.chunks = e.chunks[:n+1]
+				} else {
+					e.chunks = append(e.chunks, chunk{})
+				}
+			}
+			c := &e.chunks[n]
+			c.shard, c.from, c.to, c.transitions = s, from, min(from+chunkSize, all), 0
+			for k := range c.cands {
+				c.cands[k], c.edges[k] = c.cands[k][:0], c.edges[k][:0]
+			}
+			n++
 		}
 	}
-	return list
+	e.chunks = e.chunks[:n]
 }
 
 // worker is what one goroutine works with.
 type worker struct {
 	m       *interp.Machine
-	child   node
 	choices []choice
 	cover   []bool
 	seen    []bool
+	arenas  [2]arena // the nodes that this worker made, of this level and of the one before
+	now     *arena
+}
+
+// arena hands out nodes in blocks that are used again and again.
+type arena struct {
+	blocks [][]node
+	n      int
+}
+
+const arenaBlock = 128
+
+// next is the node that is handed out next; it is taken by counting n up.
+func (a *arena) next() *node {
+	if a.n == len(a.blocks)*arenaBlock {
+		a.blocks = append(a.blocks, make([]node, arenaBlock))
+	}
+	return &a.blocks[a.n/arenaBlock][a.n%arenaBlock]
+}
+
+// turnOver begins a level: the nodes of the level before the last one are free.
+func (wk *worker) turnOver(depth int) {
+	wk.now = &wk.arenas[depth%2]
+	wk.now.n = 0
+}
+
+// crew makes the workers.
+func (e *Explorer) crew() {
+	for range e.x.opts.Workers {
+		wk := &worker{m: e.x.machine(), cover: make([]bool, len(e.cover)), seen: make([]bool, len(e.seen))}
+		wk.m.Cover(wk.cover)
+		e.workers = append(e.workers, wk)
+	}
+}
+
+// dismiss gathers what the workers have seen.
+func (e *Explorer) dismiss() {
+	for _, wk := range e.workers {
+		for i, c := range wk.cover {
+			e.cover[i] = e.cover[i] || c
+		}
+		for i, c := range wk.seen {
+			e.seen[i] = e.seen[i] || c
+		}
+	}
+	e.workers, e.chunks = nil, nil
 }
 
 // parallel calls f for 0 to n-1, each once, on all workers.
 func (e *Explorer) parallel(n int, f func(*worker, int)) {
-	var mu sync.Mutex
-	next := 0
-	var wg sync.WaitGroup
-	for range min(e.x.opts.Workers, n) {
-		wg.Go(func() {
-			wk := &worker{m: e.x.machine(), cover: make([]bool, len(e.cover)), seen: make([]bool, len(e.seen))}
-			wk.m.Cover(wk.cover)
-			for {
-				mu.Lock()
-				i := next
-				next++
-				mu.Unlock()
-				if i >= n {
-					break
-				}
-				f(wk, i)
-			}
-			mu.Lock()
-			for i, c := range wk.cover {
-				e.cover[i] = e.cover[i] || c
-			}
-			for i, c := range wk.seen {
-				e.seen[i] = e.seen[i] || c
-			}
-			mu.Unlock()
-		})
+	var next atomic.Int64
+	work := func(wk *worker) {
+		for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+			f(wk, i)
+		}
 	}
+	var wg sync.WaitGroup
+	for _, wk := range e.workers[1:min(len(e.workers), max(n, 1))] {
+		wg.Go(func() { work(wk) })
+	}
+	work(e.workers[0])
 	wg.Wait()
 }
 
@@ -304,12 +356,11 @@ func (e *Explorer) parallel(n int, f func(*worker, int)) {
 func (wk *worker) expand(e *Explorer, ch *chunk) {
 	sh := &e.shards[ch.shard]
 	for i := ch.from; i < ch.to; i++ {
-		parent := &sh.nodes[i]
-		place := sh.base + i
-		if sh.flags[place]&(flagEnd|flagBroken) != 0 {
+		parent := sh.nodes[i]
+		if parent == nil {
 			continue
 		}
-		id := stateID(place*shardCount + ch.shard)
+		id := stateID((sh.base+i)*shardCount + ch.shard)
 		wk.choices = e.x.choices(&parent.w, wk.choices)
 		for _, c := range wk.choices {
 			asked := wk.follow(e, ch, id, parent, c)
@@ -328,15 +379,23 @@ func (wk *worker) expand(e *Explorer, ch *chunk) {
 // follow makes one choice and hands on the state that it leads to.
 func (wk *worker) follow(e *Explorer, ch *chunk, id stateID, parent *node, c choice) interp.Asked {
 	ch.transitions++
-	t := e.x.transition(wk.m, parent, &wk.child, c)
+	child := wk.now.next()
+	t := e.x.transition(wk.m, parent, child, c)
 	if len(wk.seen) > 0 {
-		e.x.checkProps(&wk.child.w, wk.m, wk.seen)
+		e.x.checkProps(&child.w, wk.m, wk.seen)
 	}
-	k := cand{hash: t.hash, from: id, dt: t.dt, choice: c, head: t.head, flags: t.flags, broken: wk.child.w.broken, prop: wk.child.w.prop, end: t.end}
-	s := k.hash % shardCount
-	if place, ok := e.shards[s].table.find(k.hash); ok {
+	s := t.hash % shardCount
+	if place, ok := e.shards[s].table.find(t.hash); ok {
 		ch.edges[s] = append(ch.edges[s], edge{from: id, to: stateID(place*shardCount) + stateID(s), dt: t.dt})
 		return t.asked
+	}
+	k := cand{
+		hash: t.hash, from: id, dt: t.dt, choice: c, head: t.head, flags: t.flags, broken: child.w.broken, prop: child.w.prop,
+		end: t.end,
+	}
+	if t.flags&(flagEnd|flagBroken) == 0 {
+		k.node = child
+		wk.now.n++
 	}
 	ch.cands[s] = append(ch.cands[s], k)
 	return t.asked
@@ -356,9 +415,9 @@ type step struct {
 
 // transition makes a choice in a state: the world first, then the machine that sees what happened.
 func (x *model) transition(m *interp.Machine, parent, child *node, c choice) step {
-	*child = *parent
+	child.w = parent.w
 	w := &child.w
-	m.SetState(&child.m)
+	m.SetState(&parent.m)
 	before, _ := m.Turn()
 	ev, seen := x.apply(w, c)
 	t := step{event: ev}
@@ -374,7 +433,6 @@ func (x *model) transition(m *interp.Machine, parent, child *node, c choice) ste
 			t.head = uint8(d) + 1
 			w.passed = false
 		}
-		child.m = m.State()
 	}
 	if !w.settling() {
 		w.settle()
@@ -384,6 +442,9 @@ func (x *model) transition(m *interp.Machine, parent, child *node, c choice) ste
 	x.checkProps(w, m, nil)
 	t.flags, t.end = x.ended(m, w)
 	t.hash = x.hash(m, w)
+	if t.flags&(flagEnd|flagBroken) == 0 {
+		m.CopyState(&child.m)
+	}
 	return t
 }
 
@@ -462,75 +523,59 @@ func (x *model) ended(m *interp.Machine, w *world) (flags uint8, sig uint64) {
 }
 
 // take lets a shard take in the states that are new to it.
-func (e *Explorer) take(s int, chunks []chunk) {
+func (e *Explorer) take(s int) {
 	sh := &e.shards[s]
-	for i := range chunks {
-		e.edges[s] = append(e.edges[s], chunks[i].edges[s]...)
-		for j := range chunks[i].cands[s] {
-			c := &chunks[i].cands[s][j]
+	for i := range e.chunks {
+		e.edges[s] = append(e.edges[s], e.chunks[i].edges[s]...)
+		for j := range e.chunks[i].cands[s] {
+			c := &e.chunks[i].cands[s][j]
 			place, isNew := sh.table.insert(c.hash, len(sh.parent))
 			id := stateID(place*shardCount + s)
-			if isNew {
-				sh.keep(c)
-				sh.fresh = append(sh.fresh, id)
-			}
 			e.edges[s] = append(e.edges[s], edge{from: c.from, to: id, dt: c.dt})
-		}
-	}
-}
-
-// materialize makes the new states of a shard again from their parents: cheaper than to carry every candidate along.
-func (wk *worker) materialize(e *Explorer, s int) []node {
-	sh := &e.shards[s]
-	list := make([]node, len(sh.fresh))
-	for i, id := range sh.fresh {
-		p := sh.parent[id.place()]
-		ps := &e.shards[p.shard()]
-		if sh.flags[id.place()]&(flagEnd|flagBroken) != 0 {
-			continue // nothing comes after it
-		}
-		e.x.transition(wk.m, &ps.nodes[p.place()-ps.base], &list[i], sh.choice[id.place()])
-	}
-	return list
-}
-
-// findBroken notes endings and the first violation of the level, the same one whatever the number of cores.
-func (e *Explorer) findBroken(chunks []chunk) {
-	best, prop, at := Holds, 0, noState
-	for i := range chunks {
-		for s := range chunks[i].cands {
-			for j := range chunks[i].cands[s] {
-				c := &chunks[i].cands[s][j]
-				if c.flags&(flagEnd|flagBroken) == 0 {
-					continue
-				}
-				place, _ := e.shards[s].table.find(c.hash)
-				id := stateID(place*shardCount + s)
-				if e.shards[s].parent[place] != c.from || e.shards[s].choice[place] != c.choice {
-					continue // the state was there already, or another candidate took it
-				}
-				if c.flags&flagEnd != 0 {
-					e.endStates = append(e.endStates, endState{id: id, sig: c.end | uint64(c.flags&flagCrashed)<<56})
-				}
-				if c.broken != Holds && c.flags&flagOdd != 0 {
-					e.maybe = append(e.maybe, endState{id, uint64(c.broken), c.prop})
-					continue
-				}
-				if c.broken != Holds && (best == Holds || c.broken < best) {
-					best, prop, at = c.broken, int(c.prop), id
-				}
+			if !isNew {
+				continue
+			}
+			sh.keep(c)
+			sh.fresh = append(sh.fresh, c.node)
+			if c.flags&flagEnd != 0 {
+				sh.ends = append(sh.ends, endState{id: id, sig: c.end | uint64(c.flags&flagCrashed)<<56})
+			}
+			if c.flags&flagBroken != 0 {
+				sh.broken = append(sh.broken, endState{id, uint64(c.broken), c.prop})
 			}
 		}
+	}
+}
+
+// findBroken notes the first violation of the level, the same one whatever the number of cores. One on a way on which the
+// window is over sooner than it can be is judged at the end, when all ways are known.
+func (e *Explorer) findBroken() {
+	best, at := Holds, endState{}
+	for s := range e.shards {
+		sh := &e.shards[s]
+		for _, b := range sh.broken {
+			switch {
+			case sh.flags[b.id.place()]&flagOdd != 0:
+				e.maybe = append(e.maybe, b)
+			case best == Holds || Property(b.sig) < best:
+				best, at = Property(b.sig), b
+			}
+		}
+		sh.broken = sh.broken[:0]
 	}
 	if best != Holds {
-		e.violate(best, at)
-		e.prop = prop
+		e.violate(best, at.id)
+		e.prop = int(at.prop)
 	}
 }
 
 // noteEnds gathers the endings of all states that some night really comes to.
 func (e *Explorer) noteEnds(latest []int64, g *graph) {
-	for _, s := range e.endStates {
+	var all []endState
+	for s := range e.shards {
+		all = append(all, e.shards[s].ends...)
+	}
+	for _, s := range all {
 		if latest != nil && latest[g.dense(s.id)] < 0 {
 			continue
 		}
@@ -557,13 +602,13 @@ func (e *Explorer) noteEnds(latest []int64, g *graph) {
 func (x *model) hash(m *interp.Machine, w *world) uint64 {
 	parts := m.Hashes()
 	h := interp.Mix(parts.Global, x.hashWorld(w))
-	seeds := x.pool.Seeds()
+	own := x.hashServers(w)
 	for d := range x.pool.Domains {
 		var list [pool.MaxServers]uint64
 		n := 0
 		for members := x.pool.Domains[d].Servers; members != 0; members &= members - 1 {
 			s := bits.TrailingZeros16(uint16(members))
-			v := interp.Mix(parts.Servers[s], w.hashServer(s, seeds))
+			v := interp.Mix(parts.Servers[s], own[s])
 			if x.opts.EveryOrder {
 				v = interp.Mix(v, uint64(s))
 			}
@@ -609,16 +654,20 @@ func (x *model) hashWorld(w *world) uint64 {
 	return interp.Mix(h, w.slots[leaveSlot].hash(w.now))
 }
 
-// hashServer hashes what belongs to one server.
-func (w *world) hashServer(s int, seeds pool.Set) uint64 {
-	v := uint64(0)
-	for _, set := range [...]pool.Set{w.up, w.out, w.dead, w.sick, w.fresh, w.away, w.stopped, w.cutFrom, seeds} {
-		v = v<<1 | uint64(set>>s)&1
+// hashServers hashes what belongs to each server: a sum of a number for each set that it is in, and its slot.
+func (x *model) hashServers(w *world) (own [pool.MaxServers]uint64) {
+	for k, set := range [...]pool.Set{w.up, w.out, w.dead, w.sick, w.fresh, w.away, w.stopped, w.cutFrom, x.seeds} {
+		interp.AddSet(&own, k, set)
 	}
-	for _, set := range w.installed {
-		v = v<<1 | uint64(set>>s)&1
+	for k, set := range w.installed {
+		interp.AddSet(&own, k+16, set)
 	}
-	return interp.Mix(v, w.slots[s].hash(w.now))
+	for s := range x.pool.Servers {
+		if h := w.slots[s].hash(w.now); h != 0 {
+			own[s] = interp.Mix(own[s], h)
+		}
+	}
+	return own
 }
 
 func (s *slot) hash(now time.Duration) uint64 {

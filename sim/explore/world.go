@@ -112,7 +112,9 @@ type model struct {
 	pool *pool.Pool
 	m    pool.Model
 	all  pool.Set
-	opts Options
+
+	seeds pool.Set // servers whose votes count
+	opts  Options
 
 	closes   time.Duration // when the window closes; 0 = there is none, or nobody knows
 	counting bool          // some property asks who is cut off
