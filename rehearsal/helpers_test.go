@@ -11,15 +11,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/lrun/lrun/internal/golden"
 	"github.com/lrun/lrun/pool"
 	"github.com/lrun/lrun/rehearsal"
 	"github.com/lrun/lrun/runbooks"
 	"github.com/lrun/lrun/winrm/scripts"
 	"github.com/lrun/lrun/winrm/transport"
 )
-
-var _ = golden.Update // go test -update reaches this package too
 
 const (
 	user     = `CONTOSO\lync-admin`
@@ -150,13 +147,18 @@ func (r *rig) session(server string) *transport.Session {
 }
 
 func (r *rig) sessionBy(server string, auth transport.Auth) *transport.Session {
+	return r.sessionWith(server, transport.Config{Auth: auth})
+}
+
+func (r *rig) sessionWith(server string, cfg transport.Config) *transport.Session {
 	r.t.Helper()
 	host, text, err := net.SplitHostPort(r.Address(server))
 	if err != nil {
 		r.t.Fatalf("%s: %v", server, err)
 	}
 	port, _ := strconv.Atoi(text)
-	s, err := transport.Open(transport.Config{Host: host, Port: port, Auth: auth})
+	cfg.Host, cfg.Port = host, port
+	s, err := transport.Open(cfg)
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -45,9 +45,13 @@ func newNight(o *Options) *night {
 	}
 }
 
+// longest is where the time of the model stops: far beyond any night, and far below what a Duration holds.
+const longest = 100 * 365 * 24 * time.Hour
+
 // now is the time of the model.
 func (n *night) now() time.Duration {
-	return time.Since(n.begun) * time.Duration(n.opts.TimeScale)
+	scale := time.Duration(n.opts.TimeScale)
+	return min(time.Since(n.begun), longest/scale) * scale
 }
 
 // clock is what the clocks of the servers show.

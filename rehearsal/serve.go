@@ -9,6 +9,8 @@ import (
 	"io"
 	stdlog "log"
 	"net"
+	"net/netip"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -120,6 +122,7 @@ type Server struct {
 	opts  Options
 	night *night
 	wsman *wsman.Server
+	held  []*os.File // the addresses
 }
 
 // Serve listens on an address for each server and begins the night. The error says what does not fit; nothing listens then.
@@ -150,7 +153,7 @@ func Serve(o Options) (*Server, error) {
 	defer s.night.mu.Unlock()
 	if err := s.listen(); err != nil {
 		s.night.closed = true
-		return nil, errors.Join(err, s.wsman.Close())
+		return nil, errors.Join(err, s.wsman.Close(), s.release())
 	}
 	s.night.begin()
 	s.night.advance()
@@ -224,7 +227,11 @@ func (s *Server) listen() error {
 	if err != nil || port < 0 || port > 0 && port+len(s.night.servers) > 1<<16 {
 		return fmt.Errorf("the address %s: there is no room for %d ports", s.opts.Listen, len(s.night.servers))
 	}
-	if !pool.IsLoopback(net.JoinHostPort(host, "1")) {
+	if host == "localhost" {
+		host = "127.0.0.1"
+	}
+	ip, err := netip.ParseAddr(host)
+	if err != nil || !ip.IsLoopback() {
 		return fmt.Errorf("the address %s: a rehearsal listens on this machine alone, as on 127.0.0.1", s.opts.Listen)
 	}
 	for i, srv := range s.night.servers {
@@ -232,11 +239,16 @@ func (s *Server) listen() error {
 		if port > 0 {
 			at += i
 		}
-		h, err := s.wsman.Listen(net.JoinHostPort(host, strconv.Itoa(at)), srv.name, srv)
+		held, addr, err := hold(ip.Unmap(), at)
 		if err != nil {
 			return err
 		}
-		srv.host = h
+		if held != nil {
+			s.held = append(s.held, held)
+		}
+		if srv.host, err = s.wsman.Listen(addr.String(), srv.name, srv); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -246,9 +258,9 @@ func (n *night) logon(l wsman.Logon) {
 	if l.OK {
 		return
 	}
-	n.mu.Lock()
+	n.enter()
 	defer n.mu.Unlock()
-	n.tell(n.now(), Event{Event: EventDenied, Server: l.Host, Scheme: l.Scheme})
+	n.tell(n.farms[0].model.Now(), Event{Event: EventDenied, Server: l.Host, Scheme: l.Scheme})
 }
 
 func samePassword(a, b string) bool {
@@ -319,6 +331,15 @@ func (s *Server) Err() error {
 // Close ends the night and takes all servers down. It gives the errors of Err.
 func (s *Server) Close() error {
 	s.night.stop()
-	err := s.wsman.Close()
-	return errors.Join(err, s.Err())
+	return errors.Join(s.wsman.Close(), s.release(), s.Err())
+}
+
+// release gives the addresses back.
+func (s *Server) release() error {
+	var errs []error
+	for _, f := range s.held {
+		errs = append(errs, f.Close())
+	}
+	s.held = nil
+	return errors.Join(errs...)
 }
