@@ -21,7 +21,7 @@ const patience = 5 * time.Minute
 const again = 5 * time.Second
 
 // steady makes a call that is safe to repeat, until it comes through or the server has been silent for patience. A
-// script's own error and a refused login end it at once, and an answer that is none after a few tries.
+// script's own error, a refused login and a wrong certificate end it at once, and an answer that is none after a few tries.
 func (w *World) steady(ctx context.Context, server string, script scripts.Script, args, out any) error {
 	since, rubbish, doubt := w.clock.now(), 0, false
 	for {
@@ -34,7 +34,7 @@ func (w *World) steady(ctx context.Context, server string, script scripts.Script
 		}
 		doubt = doubt || err != nil && !notBegun(err)
 		switch {
-		case err == nil, refused(err), loginRefused(err), rubbish >= 3, ctx.Err() != nil:
+		case err == nil, refused(err), loginRefused(err), untrusted(err), rubbish >= 3, ctx.Err() != nil:
 			return err
 		case w.clock.now()-since >= patience:
 			return err

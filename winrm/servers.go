@@ -167,6 +167,12 @@ func loginRefused(err error) bool {
 	return errors.As(err, &a)
 }
 
+// untrusted reports whether an error is a certificate that does not convince: asking again gives the same one.
+func untrusted(err error) bool {
+	var t *transport.TLSError
+	return errors.As(err, &t)
+}
+
 // call runs one script on a server and decodes its answer into out. The error is a [*scripts.ScriptError] where the
 // script itself failed, [scripts.ErrNoResult] where its answer cannot be understood, or one of transport's.
 func (s *Servers) call(ctx context.Context, server string, script scripts.Script, args, out any) error {
@@ -210,7 +216,7 @@ func (s *Servers) reread(ctx context.Context, server string, script scripts.Scri
 		err := s.quick(ctx, server, script, args, out)
 		var dial *net.OpError
 		switch {
-		case err == nil, refused(err), loginRefused(err), ctx.Err() != nil, pause > 400*time.Millisecond:
+		case err == nil, refused(err), loginRefused(err), untrusted(err), ctx.Err() != nil, pause > 400*time.Millisecond:
 			return err
 		case errors.As(err, &dial) && dial.Op == "dial":
 			return err

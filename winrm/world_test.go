@@ -1,0 +1,370 @@
+package winrm
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/lrun/lrun/interp"
+	"github.com/lrun/lrun/winrm/scripts"
+)
+
+const body = `for each domain:
+  wait ready retry 3 every 10m else failover
+  stop graceful within 1h else stop
+  start
+  upgrade args "/silentmode" within 1h
+  restart within 30m
+  verify version "5.0.8308.1149"
+  hold ready 20m within 2h
+end
+failback
+`
+
+func expect(t *testing.T, ev interp.Event, o interp.Outcome, bound bool, text string) {
+	t.Helper()
+	if ev.Outcome != o || ev.Bound != bound || !strings.Contains(ev.Text, text) {
+		t.Errorf("it ended %s, bound %t, %q; want %s, bound %t, with %q", ev.Outcome, ev.Bound, ev.Text, o, bound, text)
+	}
+}
+
+func TestReadings(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		prepare func(f *farm)
+		state   interp.ReadState
+		text    string
+	}{
+		{"ready", func(*farm) {}, interp.Ready, ""},
+		{"the next front end answers", func(f *farm) {
+			f.hosts["fe02.contoso.com"].on[scripts.Readiness] = func(json.RawMessage) (any, error) { return nil, broken() }
+		}, interp.Ready, ""},
+		{"nobody answers", func(f *farm) {
+			for _, h := range f.hosts {
+				h.on[scripts.Readiness] = func(json.RawMessage) (any, error) { return nil, broken() }
+			}
+		}, interp.Unread, "connection reset"},
+		{"it hangs", func(f *farm) {
+			f.hosts["fe02.contoso.com"].on[scripts.Readiness] = func(json.RawMessage) (any, error) { return nil, errHangs }
+		}, interp.Unanswered, "did not come back"},
+		{"an unknown state", func(f *farm) {
+			f.hosts["fe02.contoso.com"].on[scripts.Readiness] = func(json.RawMessage) (any, error) {
+				return f.hosts["fe02.contoso.com"].readiness("3", "True"), nil
+			}
+		}, interp.Garbled, `"3"`},
+		{"an unknown flag", func(f *farm) {
+			f.hosts["fe02.contoso.com"].on[scripts.Readiness] = func(json.RawMessage) (any, error) {
+				return f.hosts["fe02.contoso.com"].readiness("Ready", ""), nil
+			}
+		}, interp.Garbled, "neither True nor False"},
+		{"another topology", func(f *farm) {
+			f.hosts["fe02.contoso.com"].on[scripts.Readiness] = func(json.RawMessage) (any, error) {
+				r := f.hosts["fe02.contoso.com"].readiness("Ready", "True")
+				r.Domains[0].FrontEnds = append(r.Domains[0].FrontEnds, "fe09.contoso.com")
+				return r, nil
+			}
+		}, interp.Garbled, "fe09"},
+		{"a domain is missing", func(f *farm) {
+			f.hosts["fe02.contoso.com"].on[scripts.Readiness] = func(json.RawMessage) (any, error) {
+				r := f.hosts["fe02.contoso.com"].readiness("Ready", "True")
+				r.Domains = r.Domains[:2]
+				return r, nil
+			}
+		}, interp.Garbled, "every upgrade domain"},
+		{"control characters", func(f *farm) {
+			f.hosts["fe02.contoso.com"].on[scripts.Readiness] = func(json.RawMessage) (any, error) {
+				return f.hosts["fe02.contoso.com"].readiness("\x1b[2J\x07Ready", "True"), nil
+			}
+		}, interp.Garbled, "[2J Ready"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, f *farm) {
+				c.prepare(f)
+				w := f.world(body)
+				defer w.Close()
+				e := effect(w, interp.Read, interp.Pool, 10*time.Minute)
+				e.Domain = 0 // asked outside of UD1, and so of fe02 first
+				ev := f.end(w, e)
+				if ev.Outcome != interp.Done || ev.Reading.State != c.state || !strings.Contains(ev.Text, c.text) {
+					t.Errorf("it ended %s with %s, %q", ev.Outcome, ev.Reading.State, ev.Text)
+				}
+				if strings.ContainsAny(ev.Text, "\x1b\x07") {
+					t.Errorf("control characters came through: %q", ev.Text)
+				}
+				if f.called("fe01", scripts.Readiness) > 0 {
+					t.Error("a server of the domain itself was asked")
+				}
+			})
+		})
+	}
+}
+
+func TestDrain(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *farm) {
+		h := f.hosts["fe01.contoso.com"]
+		h.on[scripts.Stop] = func(json.RawMessage) (any, error) {
+			h.all("Stopped")
+			h.state["RTCSRV"], h.activity["RTCSRV"] = "Paused", "Concurrent Calls=7,Incoming Requests per Second=900"
+			return scripts.Asked{Asked: true}, nil
+		}
+		w := f.world(body)
+		defer w.Close()
+		e := effect(w, interp.Stop, 0, time.Hour)
+		ev := f.end(w, e)
+		expect(t, ev, interp.Failed, true, "7 sessions were left; still to stop: RTCSRV")
+		if ev.At < time.Hour || ev.At > time.Hour+time.Minute {
+			t.Errorf("it ended at %s", ev.At)
+		}
+		f.later(20*time.Minute, "fe01", func(h *host) { h.all("Stopped") })
+		if ev := f.end(w, lookFor(e)); ev.Outcome != interp.Going {
+			t.Errorf("a look at the drain answers %s", ev.Outcome)
+		}
+		expect(t, f.end(w, goOn(e)), interp.Done, false, "")
+		if n := f.called("fe01", scripts.Stop); n != 1 {
+			t.Errorf("it was asked to stop %d times", n)
+		}
+		if ev := f.end(w, lookFor(e)); ev.Outcome != interp.Done {
+			t.Errorf("a look at what has stopped answers %s", ev.Outcome)
+		}
+	})
+}
+
+// The counter of the Response Group service can show 10^9 calls for ever. Once nothing else is left, it is stopped at once.
+func TestBrokenCounter(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *farm) {
+		h := f.hosts["fe01.contoso.com"]
+		h.activity["RTCRGS"] = "Concurrent Calls=1073741824"
+		var names []string
+		h.on[scripts.Stop] = func(raw json.RawMessage) (any, error) {
+			var a scripts.StopArgs
+			_ = json.Unmarshal(raw, &a)
+			h.all("Stopped")
+			if names = append(names, a.Names...); len(a.Names) == 0 {
+				h.state["RTCRGS"] = "Paused"
+			}
+			return scripts.Asked{Asked: true}, nil
+		}
+		w := f.world(body)
+		defer w.Close()
+		expect(t, f.end(w, effect(w, interp.Stop, 0, time.Hour)), interp.Done, false, "")
+		if len(names) != 1 || names[0] != "RTCRGS" {
+			t.Errorf("stopped by name: %v", names)
+		}
+	})
+}
+
+func TestStopBreaksOff(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *farm) {
+		h := f.hosts["fe01.contoso.com"]
+		h.on[scripts.Stop] = func(json.RawMessage) (any, error) {
+			h.all("Paused")
+			h.silent = broken()
+			return nil, broken()
+		}
+		w := f.world(body)
+		defer w.Close()
+		e := effect(w, interp.Stop, 0, time.Hour)
+		expect(t, f.end(w, e), interp.Unknown, false, "connection broke")
+		expect(t, f.end(w, lookFor(e)), interp.CannotTell, false, "does not tell")
+		f.set("fe01", func(h *host) { h.silent = nil })
+		expect(t, f.end(w, lookFor(e)), interp.Going, false, "")
+		f.set("fe01", func(h *host) { h.all("Running") })
+		expect(t, f.end(w, lookFor(e)), interp.NotBegun, false, "")
+	})
+}
+
+func TestRestart(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *farm) {
+		w := f.world(body)
+		defer w.Close()
+		e := effect(w, interp.Restart, 0, 30*time.Minute)
+		if ev := f.end(w, lookFor(e)); ev.Outcome != interp.NotBegun {
+			t.Errorf("before: %s", ev.Outcome)
+		}
+		expect(t, f.end(w, e), interp.Done, false, "")
+		if f.called("fe01", scripts.Stop) != 1 || f.called("fe01", scripts.Restart) != 1 {
+			t.Error("it was not drained once and restarted once")
+		}
+		expect(t, f.end(w, lookFor(e)), interp.Done, false, "")
+	})
+}
+
+// lrun is killed between the mark and the end: another World goes on with the same one reboot.
+func TestRestartGoesOn(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *farm) {
+		w := f.world(body)
+		e := effect(w, interp.Restart, 0, 30*time.Minute)
+		f.set("fe01", func(h *host) { h.all("Stopped") })
+		w.Start([]interp.Effect{e})
+		time.Sleep(4 * time.Second) // of the bubble: the reboot is asked for and has not come
+		w.Close()
+		w = f.world(body)
+		defer w.Close()
+		expect(t, f.end(w, lookFor(e)), interp.Going, false, "")
+		expect(t, f.end(w, goOn(e)), interp.Done, false, "")
+		if n := f.called("fe01", scripts.BootMark); n != 1 {
+			t.Errorf("it was marked %d times", n)
+		}
+	})
+}
+
+func TestHalfAReboot(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *farm) {
+		h := f.hosts["fe01.contoso.com"]
+		h.on[scripts.Restart] = func(json.RawMessage) (any, error) {
+			h.boot = "2026-11-02T00:00:00.0000000Z" // the clock was set; the nonce is still there
+			return scripts.RestartResult{Asked: true}, nil
+		}
+		w := f.world(body)
+		defer w.Close()
+		e := effect(w, interp.Restart, 0, 30*time.Minute)
+		expect(t, f.end(w, e), interp.Unknown, false, "only one is there")
+		expect(t, f.end(w, lookFor(e)), interp.CannotTell, false, "only one is there")
+	})
+}
+
+func exit(code int, changed bool) scripts.UpgradeResult {
+	r := scripts.UpgradeResult{Exit: &code, Before: []scripts.Component{{Component: "Core", Version: "1.0"}}, Log: "the log\x1b[31m secret-of-the-test"}
+	r.After = append(r.After, r.Before...)
+	if changed {
+		r.After = []scripts.Component{{Component: "Core", Version: "2.0"}}
+	}
+	return r
+}
+
+func TestInstaller(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		result  any
+		fail    *scripts.ScriptError
+		outcome interp.Outcome
+		text    string
+	}{
+		{"0", exit(0, true), nil, interp.Done, ""},
+		{"3010", exit(3010, true), nil, interp.Done, "waits for a reboot"},
+		{"2", exit(2, true), nil, interp.Done, "waits for a reboot"},
+		{"1641", exit(1641, true), nil, interp.Done, "begun a reboot"},
+		{"nothing installed", exit(3010, false), nil, interp.Failed, "nothing was installed"},
+		{"1603", exit(1603, false), nil, interp.Failed, "exit code 1603; the last it wrote: the log [31m ********"},
+		{"no installer", nil, &scripts.ScriptError{Msg: "there is no installer at C:\\x.exe"}, interp.Failed, "there is no installer"},
+		{"no result", map[string]string{}, nil, interp.Unknown, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, f *farm) {
+				f.hosts["fe01.contoso.com"].job[scripts.Upgrade] = func() (time.Duration, any, *scripts.ScriptError) {
+					return 15 * time.Minute, c.result, c.fail
+				}
+				w := f.world(body)
+				defer w.Close()
+				e := effect(w, interp.Upgrade, 0, time.Hour)
+				ev := f.end(w, e)
+				expect(t, ev, c.outcome, false, c.text)
+				if ev.At < 15*time.Minute || ev.At > 16*time.Minute {
+					t.Errorf("it ended at %s", ev.At)
+				}
+			})
+		})
+	}
+}
+
+// The installer survives lrun and its connections, is found again, and is never begun twice.
+func TestInstallerIsFoundAgain(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *farm) {
+		h := f.hosts["fe01.contoso.com"]
+		begun := 0
+		h.job[scripts.Upgrade] = func() (time.Duration, any, *scripts.ScriptError) {
+			begun++
+			return 40 * time.Minute, exit(0, true), nil
+		}
+		w := f.world(body)
+		e := effect(w, interp.Upgrade, 0, 30*time.Minute)
+		expect(t, f.end(w, lookFor(e)), interp.NotBegun, false, "")
+		expect(t, f.end(w, e), interp.Unknown, true, "")
+		w.Close()
+		w = f.world(body)
+		expect(t, f.end(w, lookFor(e)), interp.Going, false, "")
+		again := goOn(e)
+		again.Within = time.Hour
+		expect(t, f.end(w, again), interp.Done, false, "")
+		w.Close()
+		w = f.world(body)
+		defer w.Close()
+		expect(t, f.end(w, lookFor(e)), interp.Done, false, "")
+		if begun != 1 {
+			t.Errorf("it was begun %d times", begun)
+		}
+	})
+}
+
+// A server that went down under its installer cannot tell how far that came.
+func TestInstallerIsInterrupted(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *farm) {
+		f.hosts["fe01.contoso.com"].job[scripts.Upgrade] = func() (time.Duration, any, *scripts.ScriptError) {
+			return 40 * time.Minute, exit(0, true), nil
+		}
+		f.later(10*time.Minute, "fe01", func(h *host) {
+			for _, j := range h.jobs {
+				j.Boot, j.Task = "2026-11-23T00:00:00Z", "ready"
+			}
+		})
+		w := f.world(body)
+		defer w.Close()
+		e := effect(w, interp.Upgrade, 0, 30*time.Minute)
+		expect(t, f.end(w, e), interp.Unknown, false, "without a result")
+		expect(t, f.end(w, lookFor(e)), interp.CannotTell, false, "without a result")
+	})
+}
+
+func TestVerify(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		change  func(h *host)
+		outcome interp.Outcome
+		text    string
+	}{
+		{"well", func(h *host) { h.version = "5.0.8308.1149" }, interp.Done, ""},
+		{"version", func(*host) {}, interp.Failed, "the version is 5.0.8308.887, not 5.0.8308.1149"},
+		{"later version", func(h *host) { h.version = "5.0.8308.1200" }, interp.Failed, "the version is 5.0.8308.1200"},
+		{"starting", func(h *host) { h.state["RTCSRV"] = "StartPending" }, interp.Failed, "still starting"},
+		{"one is stopped", func(h *host) { h.state["RTCIMMCU"] = "Stopped" }, interp.Failed, "these do not run: RTCIMMCU (Stopped)"},
+		{"disabled", func(h *host) { h.all("Stopped"); h.start = "Disabled" }, interp.Failed, "disabled"},
+		{"off", func(h *host) { h.silent = off() }, interp.Failed, "does not answer"},
+		{"port", func(h *host) {
+			h.on[scripts.Survey] = func(json.RawMessage) (any, error) {
+				r := h.survey(nil)
+				r.Ports = []scripts.Port{{Port: 5061, Accepts: true}, {Port: 443}}
+				return r, nil
+			}
+		}, interp.Failed, "port 443"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, f *farm) {
+				w := f.world(body)
+				defer w.Close()
+				f.end(w, interp.Effect{ID: interp.EffectID{Try: 9}, Action: interp.Survey, Server: interp.Pool, Domain: -1})
+				f.set("fe01", c.change)
+				expect(t, f.end(w, effect(w, interp.Verify, 0, 0)), c.outcome, false, c.text)
+			})
+		})
+	}
+}
+
+func TestHold(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *farm) {
+		h := f.hosts["fe01.contoso.com"]
+		state := "Ready"
+		h.on[scripts.Readiness] = func(json.RawMessage) (any, error) { return h.readiness(state, "True"), nil }
+		f.later(10*time.Minute, "fe01", func(*host) { state = "Busy" })
+		f.later(15*time.Minute, "fe01", func(*host) { state = "Ready" })
+		w := f.world(body)
+		defer w.Close()
+		e := effect(w, interp.Hold, interp.Pool, 2*time.Hour)
+		e.For = 20 * time.Minute
+		ev := f.end(w, e)
+		expect(t, ev, interp.Done, false, "")
+		if ev.At < 35*time.Minute || ev.At > 37*time.Minute {
+			t.Errorf("the break at 10m to 15m starts the 20m anew; it ended at %s", ev.At)
+		}
+	})
+}
