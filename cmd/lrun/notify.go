@@ -147,7 +147,8 @@ func (n *notifier) dialogue(conn net.Conn, addr, text string) error {
 	if err := w.Close(); err != nil {
 		return err
 	}
-	return c.Quit()
+	_ = c.Quit() // the letter is accepted
+	return nil
 }
 
 // letter is the message with its headers.
