@@ -10,6 +10,9 @@ import (
 
 // TestMutate drops each guard of the seed procedure and of two shipped runbooks, and compares what is noticed with a file.
 func TestMutate(t *testing.T) {
+	if raceOn {
+		t.Skip("too long under the race detector")
+	}
 	var b strings.Builder
 	for _, name := range []string{"lync2013-cu", "lync2013-cu-hold", "lync2013-paired-first"} {
 		prog := shipped(t, name, "contoso-6")

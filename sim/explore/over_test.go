@@ -48,6 +48,9 @@ func night(t *testing.T, prog *interp.Program, sc *pool.Scenario, ch sim.Chooser
 // however a night with one fault ends there, the explorer has such an ending for one fault. A server that comes back is
 // left out of the explorer, so here the dead stay dead.
 func TestCoversTheModel(t *testing.T) {
+	if raceOn {
+		t.Skip("too long under the race detector")
+	}
 	p := loadPool(t, "contoso-6")
 	prog := compileFor(t, "seed.lrun", seedText, p)
 	var faults []string
@@ -112,6 +115,9 @@ var beyond = map[string]string{
 
 // TestCoversTheScenarios does the same for the shipped scenarios.
 func TestCoversTheScenarios(t *testing.T) {
+	if raceOn {
+		t.Skip("too long under the race detector")
+	}
 	files, err := filepath.Glob("../../runbooks/scenarios/*.scenario.yaml")
 	if err != nil || len(files) == 0 {
 		t.Fatal("no scenarios", err)

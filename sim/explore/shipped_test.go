@@ -17,6 +17,9 @@ import (
 // crash, and on pools of up to eight servers two faults as well. What cannot hold stands in the files, with the property
 // and what it takes.
 func TestShippedRunbooks(t *testing.T) {
+	if raceOn {
+		t.Skip("too long under the race detector")
+	}
 	for _, f := range runbooks.Files() {
 		if f.Kind != runbooks.Runbook {
 			continue
