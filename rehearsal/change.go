@@ -191,7 +191,7 @@ func (c *call) shutsDown(delay time.Duration, ended func(rc int)) {
 			ended(shutdownDenied)
 		}
 	}
-	s.model().Reboot(id, s.number, delay)
+	s.model().Reboot(id, s.number, max(delay, 0))
 	if !c.begun(s.farm, s.number) {
 		return
 	}

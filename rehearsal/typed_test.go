@@ -115,7 +115,7 @@ func TestTypedRefusals(t *testing.T) {
 		encoded("Get-Process"):                                             "'Get-Process' is not recognized",
 		encoded("Get-CsUpgradeDomainInfo"):                                 "'Get-CsUpgradeDomainInfo' is not recognized",
 		encoded("Get-CsServerPatchVersion"):                                "'Get-CsServerPatchVersion' is not recognized",
-		encoded("Stop-CsWindowsService -Gracefull"):                        "matches parameter name 'Gracefull'",
+		encoded("Stop-CsWindowsService -Gracious"):                         "matches parameter name 'Gracious'",
 		encoded("Stop-CsWindowsService -Nam"):                              "missing an argument for parameter 'Nam'",
 		encoded("Stop-CsWindowsService -Name RTCNONE"):                     "service name 'RTCNONE'",
 		encoded("Stop-CsWindowsService -ComputerName fe02.contoso.com"):    "An operations error occurred",
