@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"sync"
 )
 
@@ -29,6 +30,11 @@ func OpenMemory(path string) (interface {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, err
+	}
+	// The file's name has to survive a power cut as its lines do. Windows cannot flush a folder and does not need to.
+	if dir, err := os.Open(filepath.Dir(path)); err == nil {
+		_ = dir.Sync()
+		_ = dir.Close()
 	}
 	m := &fileMemory{values: map[string]string{}, f: f}
 	if err := m.read(path); err != nil {

@@ -144,21 +144,21 @@ func some(names []string) string {
 	return clean(strings.Join(names, ", "))
 }
 
-// atVersion reports whether the server has a version: some component has it, and none a later one.
+// atVersion reports whether the server has a version. The components of one update bear different numbers, and a person
+// may name it by either of two: that of the Core Components, or the latest of all. One that some other component has by
+// itself is not the server's.
 func (s status) atVersion(want string) bool {
-	if want == "" || s.VersionsError != "" {
-		return false
-	}
-	found := false
+	return want != "" && s.VersionsError == "" && (want == s.core() || want == s.version())
+}
+
+// core is the version of the Core Components, "" where none is told.
+func (s status) core() string {
 	for _, c := range s.Versions {
-		switch {
-		case c.Version == want:
-			found = true
-		case laterVersion(c.Version, want):
-			return false
+		if strings.Contains(strings.ToLower(c.Component), "core components") {
+			return c.Version
 		}
 	}
-	return found
+	return ""
 }
 
 // version is the latest version of any component, "" where none is told.

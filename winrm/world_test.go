@@ -368,3 +368,30 @@ func TestHold(t *testing.T) {
 		}
 	})
 }
+
+func TestVersions(t *testing.T) {
+	s := status{&scripts.SurveyResult{Versions: []scripts.Component{
+		{Component: "Microsoft Lync Server 2013, Web Components Server", Version: "5.0.8308.1200"},
+		{Component: "Microsoft Lync Server 2013, Core Components", Version: "5.0.8308.1149"},
+		{Component: "Microsoft Lync Server 2013, Front End Server", Version: "5.0.8308.992"},
+	}}}
+	for want, is := range map[string]bool{
+		"5.0.8308.1149": true, "5.0.8308.1200": true, "5.0.8308.992": false, "5.0.8308.1150": false, "": false,
+	} {
+		if s.atVersion(want) != is {
+			t.Errorf("at %q: %t", want, !is)
+		}
+	}
+	s.VersionsError = "the registry cannot be read"
+	if s.atVersion("5.0.8308.1149") {
+		t.Error("a version that was not read whole is taken for right")
+	}
+	for _, c := range []struct {
+		a, b string
+		is   bool
+	}{{"5.0.8308.1000", "5.0.8308.999", true}, {"5.0.8308.999", "5.0.8308.1000", false}, {"5.0", "5.0", false}, {"x", "1.0", false}, {"6.0", "5.0.8308", true}} {
+		if laterVersion(c.a, c.b) != c.is {
+			t.Errorf("%s later than %s: %t", c.a, c.b, !c.is)
+		}
+	}
+}
