@@ -9,6 +9,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/lrun/lrun/interp"
 )
@@ -27,6 +28,9 @@ type Certificate struct {
 	PoolSum    string `json:"topology_sha256"` // of product, domains, servers in their order, pairing and model
 	PropsSum   string `json:"properties_sha256"`
 }
+
+// WorstCaseTime is the worst case as a duration.
+func (c *Certificate) WorstCaseTime() time.Duration { return time.Duration(c.WorstCase) * time.Second }
 
 const certificateFormat = 1
 
