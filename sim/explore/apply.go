@@ -48,6 +48,7 @@ func (x *model) apply(w *world, c choice) (ev interp.Event, ok bool) {
 		x.endAction(w, s, c, &ev)
 	}
 	s.action = interp.NoAction
+	w.flight &^= 1 << c.slot
 	return ev, true
 }
 
@@ -305,6 +306,7 @@ func (x *model) die(w *world, server int) {
 // crash kills lrun and resumes it: what was in flight goes on without it, or was never begun.
 func (x *model) crash(w *world) interp.Event {
 	w.crashes--
+	w.flight = 0
 	w.crashed, w.passed = true, false
 	for i := range w.slots {
 		s := &w.slots[i]

@@ -1,6 +1,7 @@
 package explore
 
 import (
+	"math/bits"
 	"time"
 
 	"github.com/lrun/lrun/interp"
@@ -47,12 +48,9 @@ type choice struct {
 // that they belong to ends, so that only the order of their ends in time is explored, not every order.
 func (w *world) next() int {
 	best := -1
-	for i := range w.slots {
-		s := &w.slots[i]
-		if s.action == interp.NoAction {
-			continue
-		}
-		if best < 0 || s.end < w.slots[best].end {
+	for set := w.flight; set != 0; set &= set - 1 {
+		i := bits.TrailingZeros32(set)
+		if best < 0 || w.slots[i].end < w.slots[best].end {
 			best = i
 		}
 	}
@@ -71,21 +69,21 @@ func (s *slot) exact() bool {
 // choices lists all that can happen next, in a fixed order.
 func (x *model) choices(w *world, buf []choice) []choice {
 	buf = buf[:0]
+	first := w.next()
 	if x.opts.EveryOrder {
-		first := w.next()
 		for i := range w.slots {
 			if i == first || w.slots[i].action != interp.NoAction && !w.slots[i].exact() {
 				buf = x.slotChoices(w, i, buf)
 			}
 		}
-	} else if i := w.next(); i >= 0 {
-		buf = x.slotChoices(w, i, buf)
+	} else if first >= 0 {
+		buf = x.slotChoices(w, first, buf)
 	}
 	if len(buf) == 0 {
 		return buf
 	}
 	if w.faults > 0 && !x.opts.noDeaths {
-		buf = x.deaths(w, w.next(), buf)
+		buf = x.deaths(w, first, buf)
 	}
 	if w.crashes > 0 {
 		buf = append(buf, choice{op: opCrash})

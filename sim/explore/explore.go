@@ -492,7 +492,7 @@ func (x *model) ended(m *interp.Machine, w *world) (flags uint8, sig uint64) {
 	case finished:
 		x.checkEnd(w, m)
 		flags = flagEnd
-	case w.next() < 0:
+	case w.flight == 0:
 		w.breaks(RunEnds) // nothing is in flight, and the machine waits
 	}
 	if x.opts.goOn {

@@ -67,9 +67,10 @@ const (
 
 // world is the pool as far as properties and outcomes depend on it: a flat value.
 type world struct {
-	slots [slots]slot
-	now   time.Duration
-	ready time.Duration // when the replicas are built again at the latest; 0 = they are
+	slots  [slots]slot
+	flight uint32 // slots whose effect is in flight
+	now    time.Duration
+	ready  time.Duration // when the replicas are built again at the latest; 0 = they are
 
 	up        pool.Set // servers whose services run
 	out       pool.Set // servers that lrun took out of service and that are not back
@@ -147,6 +148,7 @@ func (x *model) start(w *world, effects []interp.Effect) {
 			w.guards &^= guardReading
 		}
 		s := &w.slots[k]
+		w.flight |= 1 << k
 		x.checkStart(w, e, s)
 		x.cutOff(w, e)
 		old := *s
