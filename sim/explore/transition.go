@@ -1,0 +1,129 @@
+package explore
+
+import (
+	"time"
+
+	"github.com/lrun/lrun/interp"
+)
+
+// step is what a transition is besides its state.
+type step struct {
+	hash  uint64
+	end   uint64
+	dt    uint32
+	asked interp.Asked
+	head  uint8
+	flags uint8
+	out   *interp.Output
+	event interp.Event
+}
+
+// transition makes a choice in a state: the world first, then the machine that sees what happened.
+func (x *model) transition(m *interp.Machine, parent, child *node, c choice) step {
+	child.w = parent.w
+	w := &child.w
+	m.SetState(&parent.m)
+	before, _ := m.Turn()
+	ev, seen := x.apply(w, c)
+	t := step{event: ev}
+	if seen {
+		x.setClock(m, w, c)
+		out := m.Step(ev)
+		t.asked, t.out = out.Asked, out
+		if out.Judged {
+			x.checkVerdict(w, out.Verdict)
+		}
+		x.start(w, out.Effects)
+		if after, d := m.Turn(); before == 0 && after != 0 {
+			t.head = uint8(d) + 1
+			w.passed = false
+		}
+	}
+	if !w.settling() {
+		w.settle()
+	}
+	x.time(parent, w, c, &t)
+	x.checkState(w)
+	x.checkProps(w, m, nil)
+	t.flags, t.end = x.ended(m, w)
+	t.hash = x.hash(m, w)
+	if t.flags&(flagEnd|flagBroken) == 0 {
+		m.CopyState(&child.m)
+	}
+	return t
+}
+
+// time notes how long a transition takes, and what is odd about it.
+func (x *model) time(parent *node, w *world, c choice, t *step) {
+	t.dt = uint32(min((w.now - parent.w.now).Milliseconds(), spanMask))
+	if parent.w.slots[c.slot].action == interp.Confirm && c.op != opDie && c.op != opCrash {
+		t.dt |= spanThinks
+	}
+	if c.variant == lateWindow {
+		t.dt |= spanLate
+		if w.now < x.closes {
+			w.anew = w.anew || w.crashed // whoever resumes may come late
+			w.odd = w.odd || !w.crashed
+		}
+	}
+}
+
+// setClock puts the window where the choice wants it, relative to the event that comes.
+func (x *model) setClock(m *interp.Machine, w *world, c choice) {
+	switch c.variant {
+	case lateWindow:
+		w.window = windowOver
+	case lateLeft:
+		w.window = windowScarce
+	}
+	if x.prog.Window.For == 0 && x.prog.Window.Until < 0 {
+		return
+	}
+	const far = 1000 * 24 * time.Hour
+	switch w.window {
+	case windowOpen:
+		m.SetWindow(w.now + far)
+	case windowScarce:
+		m.SetWindow(w.now + 1)
+	default:
+		m.SetWindow(max(w.now, 1))
+	}
+}
+
+// ended tells whether a state is an end, and which.
+func (x *model) ended(m *interp.Machine, w *world) (flags uint8, sig uint64) {
+	e, finished := m.Ending()
+	switch {
+	case finished:
+		x.checkEnd(w, m)
+		flags = flagEnd
+	case w.flight == 0:
+		w.breaks(RunEnds) // nothing is in flight, and the machine waits
+	}
+	if x.opts.goOn {
+		w.broken = Holds
+	}
+	if w.broken != Holds {
+		flags |= flagBroken
+	}
+	if w.crashed {
+		flags |= flagCrashed
+	}
+	if w.odd {
+		flags |= flagOdd
+	}
+	if finished {
+		_, left := m.Progress()
+		over := uint64(0)
+		if m.FailedOver() {
+			over = 1
+		}
+		used := uint64(x.opts.Faults) - uint64(w.faults)
+		sig = uint64(e)<<48 | over<<40 | uint64(left.Len())<<32 | uint64(m.Down().Len())<<24 | used<<8 | 1
+		if w.anew {
+			sig |= 1 << 16
+		}
+	}
+	return flags, sig
+}
+
