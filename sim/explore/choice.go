@@ -145,7 +145,7 @@ func (x *model) slotChoices(w *world, i int, buf []choice) []choice {
 			one(opSilent, 0)
 		}
 	case interp.Verify:
-		x.verifyChoices(w, i, s, one)
+		x.verifyChoices(w, i, one)
 	default:
 		x.actionChoices(w, i, s, one)
 	}
@@ -219,7 +219,7 @@ func (x *model) lookChoices(w *world, s *slot, one func(op, uint8)) {
 }
 
 // verifyChoices: a server that does not run, is dead or sick fails; a sick one may also be well again.
-func (x *model) verifyChoices(w *world, i int, s *slot, one func(op, uint8)) {
+func (x *model) verifyChoices(w *world, i int, one func(op, uint8)) {
 	if !w.running().Has(i) {
 		one(opFail, 0)
 		return

@@ -252,4 +252,3 @@ func (e *Explorer) noteEnds(latest []int64, g *graph) {
 		}
 	}
 }
-

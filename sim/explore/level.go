@@ -225,4 +225,3 @@ func (e *Explorer) findBroken() {
 		e.prop = int(at.prop)
 	}
 }
-

@@ -130,7 +130,8 @@ func (x *model) domainsOf(servers pool.Set) pool.Set {
 // checkVerdict judges a word of the interlock: a refusal without a fault since the guard last passed means that the
 // runbook relies on it.
 func (x *model) checkVerdict(w *world, why interp.Reason) {
-	guard, broken := uint8(0), Holds
+	var guard uint8
+	var broken Property
 	switch why {
 	case interp.NoReason:
 		w.guards = 0

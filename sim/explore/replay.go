@@ -40,8 +40,8 @@ func told(r *interp.Record) bool {
 // out. What turns out not to be needed is left out again.
 func (a *Answer) Replay(ctx context.Context, prog *interp.Program) (*Replay, error) {
 	var first *Replay
-	for others := range moment(moments) {
-		for last := range moment(moments) {
+	for others := range moments {
+		for last := range moments {
 			w := &writer{prog: prog, trace: a.Trace, others: others, last: last}
 			r, err := w.write(ctx, a)
 			if err != nil {

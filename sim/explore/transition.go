@@ -126,4 +126,3 @@ func (x *model) ended(m *interp.Machine, w *world) (flags uint8, sig uint64) {
 	}
 	return flags, sig
 }
-
