@@ -100,7 +100,7 @@ func (c *call) stops(graceful bool, accepted func(), ended func(interp.Event)) {
 
 // setAlone lets single services stop or start, those that do not carry the server.
 func (s *server) setAlone(names []string, to sim.Status) {
-	s.night.touched = true
+	s.night.touch()
 	if s.alone == nil {
 		s.alone = map[string]sim.Status{}
 	}
@@ -175,7 +175,7 @@ func (c *call) shutsDown(delay time.Duration, ended func(rc int)) {
 		return
 	}
 	n := s.night
-	n.touched = true
+	n.touch()
 	id := n.id(pcStart, s.number)
 	told := false
 	n.ends[id] = func(ev interp.Event) {
@@ -217,6 +217,7 @@ func markOf(c *call) {
 	case args.Op == "write" && !r.Held:
 		if !n.marked && !n.touched {
 			n.begin()
+			n.held = true
 		}
 		n.marked = true
 		if s.mark == nil || s.mark.run != args.Run {
@@ -271,7 +272,7 @@ func upgrade(c *call) {
 		}
 		ends(exit, log)
 	}
-	s.night.touched = true
+	s.night.touch()
 	var began bool
 	s.farm.begin(pcUpgrade, s.number, 0, func(ev interp.Event) {
 		switch {
@@ -409,7 +410,7 @@ func failoverCMS(c *call) {
 		c.fail(typeFabric, "%s", refused)
 		return
 	}
-	n.touched = true
+	n.touch()
 	n.after(takes, func() {
 		m.CMSMoved()
 		c.done(scripts.Done{Done: true})

@@ -21,7 +21,8 @@
 //   - A cmdlet that needs another machine fails in a network logon, as it does on Windows, and works in a task that has
 //     a password or a managed account, or where delegation is set up.
 //   - The night begins when the servers listen. It begins anew when the first run leaves its mark, as long as nothing
-//     has been changed, so that a scenario counts from the run's own start.
+//     has been changed, and stands still until that run reads the pool's readiness or changes something: a scenario
+//     counts from there, however long the person thinks before the run.
 //   - The log says what the servers lived through and nothing of what anybody claimed. No password is in it.
 //
 // The command and the tests of package winrm import it. It imports sim, interp, pool, winrm/wsman and winrm/scripts.

@@ -142,10 +142,10 @@ func TestClose(t *testing.T) {
 		t.Error("a message that was reset had an answer")
 	}
 	<-broken
+	run[scripts.Asked](t, r.session("fe05.contoso.com"), scripts.Stop, scripts.StopArgs{Graceful: true})
 	var done sync.WaitGroup
 	for _, name := range []string{fe01, "fe03.contoso.com", "fe04.contoso.com"} {
 		s := r.session(name)
-		run[scripts.Asked](t, s, scripts.Stop, scripts.StopArgs{Graceful: true})
 		done.Go(func() {
 			if _, err := try(t, s, scripts.Readiness, nil); err == nil {
 				t.Errorf("%s: a reading that never comes back was answered", name)

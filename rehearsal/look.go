@@ -169,6 +169,9 @@ func (s *server) onFabric(c *call) bool {
 func (s *server) reading(c *call, first bool, take func(interp.Reading)) {
 	m, n := s.model(), s.night
 	r := interp.Reading{}
+	if first && s.farm == n.farms[0] {
+		n.run()
+	}
 	if first {
 		r = m.ReadOnce()
 	} else {

@@ -22,6 +22,7 @@ type night struct {
 	farms   []*farm // the pool, and its paired pool where it has one
 	servers []*server
 	touched bool // somebody has changed something
+	held    bool // the clock stands at 0 until a run begins in earnest
 	marked  bool // a run has left its mark
 	ids     uint32
 	ends    map[interp.EffectID]func(interp.Event)
@@ -50,6 +51,9 @@ const longest = 100 * 365 * 24 * time.Hour
 
 // now is the time of the model.
 func (n *night) now() time.Duration {
+	if n.held {
+		return 0
+	}
 	scale := time.Duration(n.opts.TimeScale)
 	return min(time.Since(n.begun), longest/scale) * scale
 }
@@ -83,6 +87,20 @@ func (n *night) begin() {
 	for _, f := range n.farms {
 		f.observe()
 	}
+}
+
+// run lets the clock run, if it was held.
+func (n *night) run() {
+	if n.held {
+		n.held = false
+		n.begun = time.Now()
+	}
+}
+
+// touch notes that somebody changes something. The night does not begin anew any more.
+func (n *night) touch() {
+	n.touched = true
+	n.run()
 }
 
 // tell logs an event of time t.
@@ -168,7 +186,7 @@ func (n *night) arm() {
 	if n.timer != nil {
 		n.timer.Stop()
 	}
-	if !some || n.err != nil {
+	if !some || n.held || n.err != nil {
 		return
 	}
 	scale := time.Duration(n.opts.TimeScale)

@@ -283,10 +283,13 @@ func TestTheFirstMarkBeginsTheNight(t *testing.T) {
 	if m := mark(t, s, "write", "run-1"); m.Age != 0 || m.Run != "run-1" {
 		t.Errorf("written: %+v", m)
 	}
+	if now := r.Now(); now != 0 {
+		t.Errorf("the clock runs before the run does: %v", now)
+	}
+	run[scripts.ReadinessResult](t, s, scripts.Readiness, nil)
 	if ev := r.wait("server-died", fe02, 2); ev.T != 60 {
 		t.Errorf("in the new night the server died at %v", ev.T)
 	}
-	r.wait(rehearsal.EventNight, pool01, 2)
 	if m := mark(t, s, "write", "run-2"); !m.Held || m.Run != "run-1" || m.Owner != "ops" {
 		t.Errorf("a second run: %+v", m)
 	}
@@ -306,6 +309,11 @@ func TestTheFirstMarkBeginsTheNight(t *testing.T) {
 	run[scripts.Asked](t, s, scripts.Stop, scripts.StopArgs{})
 	mark(t, s, "write", "run-1")
 	r.wait(rehearsal.EventStopped, fe01, 1)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if strings.Count(r.file.String(), `"event":"night"`) != 1 {
+		t.Errorf("a pool that was touched began anew: %+v", r.events)
+	}
 }
 
 // What needs another machine fails in a network logon and works in a task with a password, where the password is right.

@@ -50,7 +50,7 @@ func newProgram(p *pool.Pool, build string) *interp.Program {
 // scenario: follow then tells what the action comes to.
 func (f *farm) begin(pc, server int, within time.Duration, end func(interp.Event)) {
 	n := f.night
-	n.touched = true
+	n.touch()
 	id := n.id(pc, server)
 	action := f.prog.At(id.PC).Action
 	n.ends[id] = end

@@ -31,7 +31,7 @@ until it is interrupted. The password that it expects is in LRUN_PASSWORD.
 
       --pool F           the pool file
       --scenario F       what goes wrong in this night; nothing, without one. Its
-                         times count from when the first run leaves its mark
+                         times count from the first action of the first run
       --seed N           what is left to chance is drawn from this seed; without one
                          from the scenario's, else every duration is a middling one
       --time-scale N     seconds of the model in one second of the clock; 1
