@@ -200,7 +200,8 @@ func (t *task) failover(ctx context.Context) result {
 	if !t.in.Disaster && !t.w.pool.Quorum(r.Running, r.SQL) {
 		return failed("the pool is not in service; a failover without `disaster` needs it")
 	}
-	move.host, over.host = t.w.place(c), t.w.place(c)
+	// The store is moved from a server of the pool that takes it, whatever host runs the other cmdlets.
+	move.host, over.host = c.thereHost, t.w.place(c)
 	if t.w.cmsHere(c) {
 		if r := t.moveCMS(ctx, move, hosts); r.outcome != interp.Done {
 			return r

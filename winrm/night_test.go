@@ -230,29 +230,51 @@ func (r *rig) has(event string) bool {
 	return slices.ContainsFunc(r.events, func(ev rehearsal.Event) bool { return ev.Event == event })
 }
 
+// shippedText is a scenario or runbook that ships with the product.
+func shippedText(t testing.TB, kind, name string) string {
+	t.Helper()
+	for _, f := range runbooks.Files() {
+		if f.Name == name && string(f.Kind) == kind {
+			return string(f.Text)
+		}
+	}
+	t.Fatalf("no %s %s", kind, name)
+	return ""
+}
+
 func TestNightsEqualTheModels(t *testing.T) {
-	for _, c := range []struct{ name, pool, scenario string }{
-		{"quiet", "contoso-6", ""},
-		{"failover", "contoso-6", "faults:\n  - {pool: insufficient, at: 0s, for: 10m}\n"},
-		{"installer fails", "contoso-6", "faults:\n  - {server: fe02.contoso.com, on: upgrade, is: fail}\n"},
-		{"drain hangs", "contoso-6", "faults:\n  - {server: fe03.contoso.com, on: stop, is: hang}\n"},
-		{"installer starts services", "contoso-6", "faults:\n  - {server: fe02.contoso.com, on: upgrade, is: restarts}\n"},
+	for i, name := range []string{
+		"quiet", "insufficient", "installer-fails", "stop-hangs", "installer-restarts-services", "cms-here",
+		"connection-lost", "server-dies", "reboot-pending", "half-done",
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			r := serve(t, c.pool, c.scenario, nil)
-			got, _ := r.exec(t, procedure)
-			want := simulate(t, r.pool, c.scenario, procedure)
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("exec differs from the model (-model +exec):\n%s", diff)
+		t.Run(name, func(t *testing.T) {
+			if testing.Short() && i > 2 {
+				t.Skip("a night takes a quarter of a minute")
 			}
-			for server, n := range r.installs() {
-				if n != 1 {
-					t.Errorf("%s was updated %d times", server, n)
-				}
-			}
-			if r.has(rehearsal.EventCollided) || r.has(rehearsal.EventDenied) {
-				t.Error("the servers tell of a collision or a refused logon")
-			}
+			equalNight(t, "contoso-6", shippedText(t, "scenario", name), procedure)
 		})
 	}
+}
+
+// equalNight rehearses a night against endpoints and in the model alone, and compares what was done to whom, in order.
+func equalNight(t *testing.T, name, scenario, runbook string) {
+	t.Helper()
+	r := serve(t, name, scenario, func(o *rehearsal.Options, _ *winrm.Credentials) { o.TimeScale = 900 })
+	got, _ := r.exec(t, runbook)
+	if diff := cmp.Diff(simulate(t, r.pool, scenario, runbook), got); diff != "" {
+		t.Errorf("exec differs from the model (-model +exec):\n%s", diff)
+	}
+	for server, n := range r.installs() {
+		if n != 1 {
+			t.Errorf("%s was updated %d times", server, n)
+		}
+	}
+	if r.has(rehearsal.EventCollided) || r.has(rehearsal.EventDenied) {
+		t.Error("the servers tell of a collision or a refused logon")
+	}
+}
+
+// TestServerByServer is the procedure of 2015 and later, by the cmdlets that fail single servers over.
+func TestServerByServer(t *testing.T) {
+	equalNight(t, "contoso-3", "", shippedText(t, "runbook", "sfb-server-by-server"))
 }
