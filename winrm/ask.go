@@ -59,7 +59,7 @@ func (s *Servers) askOn(ctx context.Context, host string, script scripts.Script,
 			if err != nil {
 				return err
 			}
-			return s.redactError(res.Into(out))
+			return s.scrubbed(res).Into(out)
 		case scripts.JobInterrupted, scripts.JobCannotTell:
 			return fmt.Errorf("%w: its task ended without a result (task result %s)", scripts.ErrNoResult, clean(status.TaskResult))
 		case scripts.JobNotBegun:

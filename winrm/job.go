@@ -167,7 +167,7 @@ func (t *task) follow(ctx context.Context, j *job) result {
 			}
 		case scripts.JobRunning:
 			if log, err := s.LogText(); err == nil && len(log) > 0 {
-				t.note("the last it wrote: %s", endOf(string(log)))
+				t.note("the last it wrote: %s", endOf(t.w.redacted(string(log))))
 			}
 		}
 		if !pace.wait(ctx, &t.w.clock) {
@@ -189,7 +189,7 @@ func (t *task) ended(j *job, s *scripts.JobStatus) result {
 	if err != nil {
 		return result{outcome: interp.Unknown, text: why(err)}
 	}
-	r := j.judge(res)
+	r := j.judge(t.w.scrubbed(res))
 	if r.outcome == interp.Unknown {
 		return r
 	}

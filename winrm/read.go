@@ -224,6 +224,7 @@ func (t *task) readiness(ctx context.Context, s *seen, r *interp.Reading) string
 		name := t.w.pool.Servers[i].Name
 		var answer scripts.ReadinessResult
 		// No limit of its own: on 2015 and later the cmdlet may wait for replicas. The effect's bound ends it.
+		t.ask()
 		err := t.w.call(ctx, name, scripts.Readiness, nil, &answer)
 		if ctx.Err() != nil {
 			return ""

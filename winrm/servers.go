@@ -199,7 +199,7 @@ func (s *Servers) call(ctx context.Context, server string, script scripts.Script
 		}
 		return fmt.Errorf("%w (exit code %d)", scripts.ErrNoResult, res.Exit)
 	}
-	return s.redactError(got.Into(out))
+	return s.scrubbed(got).Into(out)
 }
 
 // quick is call for what answers at once, under a limit of its own.
@@ -210,7 +210,7 @@ func (s *Servers) quick(ctx context.Context, server string, script scripts.Scrip
 }
 
 // reread is quick for what is safe to repeat: a call whose connection breaks on the way is made again at once, a few
-// times. A server that cannot even be connected to is not asked again: it is down, and others wait for the answer.
+// times. A server that cannot even be connected to, or that hangs, is not asked again: others wait for the answer.
 func (s *Servers) reread(ctx context.Context, server string, script scripts.Script, args, out any) error {
 	for pause := time.Duration(0); ; pause = pause*4 + 5*time.Millisecond {
 		err := s.quick(ctx, server, script, args, out)
@@ -218,7 +218,7 @@ func (s *Servers) reread(ctx context.Context, server string, script scripts.Scri
 		switch {
 		case err == nil, refused(err), loginRefused(err), untrusted(err), ctx.Err() != nil, pause > 400*time.Millisecond:
 			return err
-		case errors.As(err, &dial) && dial.Op == "dial":
+		case errors.As(err, &dial) && dial.Op == "dial", errors.Is(err, context.DeadlineExceeded):
 			return err
 		}
 		if !sleepWall(ctx, pause) {
@@ -234,10 +234,17 @@ func (s *Servers) redacted(text string) string {
 	return redact(text, s.login.Secret())
 }
 
-func (s *Servers) redactError(err error) error {
-	var e *scripts.ScriptError
-	if errors.As(err, &e) {
-		e.Msg, e.Position = s.redacted(e.Msg), ""
+// scrubbed is a result without the password, before anything is cut out of its texts.
+func (s *Servers) scrubbed(r scripts.Result) scripts.Result {
+	if s.login.Secret == nil {
+		return r
 	}
-	return err
+	secret := s.login.Secret()
+	for i := range r.Out {
+		r.Out[i] = scrub(r.Out[i], secret)
+	}
+	if r.Err != nil {
+		r.Err.Msg, r.Err.Position = redact(r.Err.Msg, secret), ""
+	}
+	return r
 }

@@ -1,6 +1,8 @@
 package winrm
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"strings"
 	"unicode"
@@ -51,6 +53,50 @@ func redact(s, secret string) string {
 		return s
 	}
 	return strings.ReplaceAll(s, secret, "********")
+}
+
+// scrub takes a password out of every text of a JSON value. Servers escape texts in ways of their own, so that the value
+// is taken apart; where nothing is found it comes back as it was.
+func scrub(raw json.RawMessage, secret string) json.RawMessage {
+	if len(secret) < 4 {
+		return raw
+	}
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	var v any
+	if d.Decode(&v) != nil {
+		return raw
+	}
+	v, found := scrubValue(v, secret)
+	if !found {
+		return raw
+	}
+	clean, err := json.Marshal(v)
+	if err != nil {
+		return nil
+	}
+	return clean
+}
+
+func scrubValue(v any, secret string) (any, bool) {
+	found := false
+	switch v := v.(type) {
+	case string:
+		return redact(v, secret), strings.Contains(v, secret)
+	case []any:
+		for i := range v {
+			var f bool
+			v[i], f = scrubValue(v[i], secret)
+			found = found || f
+		}
+	case map[string]any:
+		for k := range v {
+			var f bool
+			v[k], f = scrubValue(v[k], secret)
+			found = found || f
+		}
+	}
+	return v, found
 }
 
 // why is an error in words: what a script said, or what is wrong with the connection.

@@ -91,8 +91,9 @@ type task struct {
 	began   time.Duration
 	cancel  context.CancelCauseFunc
 
-	mu   sync.Mutex
-	last string // what was seen last: why it has not ended yet
+	mu    sync.Mutex
+	last  string // what was seen last: why it has not ended yet
+	asked bool   // the readiness cmdlet was begun
 }
 
 // errSuperseded is the cause of a context whose effect gave way to another action on the same server.
@@ -196,9 +197,12 @@ func (t *task) boundPassed(ev *interp.Event) {
 	ev.Bound = true
 	ev.Text = t.seen()
 	switch {
-	case t.e.Action == interp.Read:
+	case t.e.Action == interp.Read && t.wasAsked():
 		ev.Outcome, ev.Reading.State = interp.Done, interp.Unanswered
 		ev.Text = "the readiness cmdlet did not come back"
+	case t.e.Action == interp.Read:
+		ev.Outcome, ev.Reading.State = interp.Done, interp.Unread
+		ev.Text = "the servers could not be looked at before the reading's bound passed"
 	case t.e.Action.Lasting():
 		ev.Outcome = interp.Unknown
 	default:
@@ -214,6 +218,19 @@ func (t *task) note(format string, args ...any) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.last = fmt.Sprintf(format, args...)
+}
+
+// ask keeps that the readiness cmdlet was begun: only then can it have waited for replicas.
+func (t *task) ask() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.asked = true
+}
+
+func (t *task) wasAsked() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.asked
 }
 
 func (t *task) seen() string {

@@ -100,6 +100,24 @@ func TestReadings(t *testing.T) {
 	}
 }
 
+// Where it never came to asking for the readiness, no answer does not mean that the pool is busy.
+func TestServersHangBeforeTheReading(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *farm) {
+		f.every(scripts.Survey, func(json.RawMessage) (any, error) { return nil, errHangs })
+		w := f.world(body)
+		defer w.Close()
+		ev := f.end(w, effect(w, interp.Read, interp.Pool, time.Minute))
+		if ev.Outcome != interp.Done || !ev.Bound || ev.Reading.State != interp.Unread {
+			t.Errorf("it ended %s, bound %t, with %s", ev.Outcome, ev.Bound, ev.Reading.State)
+		}
+		later := effect(w, interp.Read, interp.Pool, 10*time.Minute)
+		later.ID.Phase = 9
+		if ev := f.end(w, later); ev.Reading.State != interp.Unread || ev.At > 4*time.Minute {
+			t.Errorf("with more time: %s after %s", ev.Reading.State, ev.At)
+		}
+	})
+}
+
 func TestDrain(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *farm) {
 		h := f.hosts["fe01.contoso.com"]
@@ -365,6 +383,25 @@ func TestHold(t *testing.T) {
 		expect(t, ev, interp.Done, false, "")
 		if ev.At < 35*time.Minute || ev.At > 37*time.Minute {
 			t.Errorf("the break at 10m to 15m starts the 20m anew; it ended at %s", ev.At)
+		}
+	})
+}
+
+// A password that a server sends back is taken out before its text is cut, however the server has escaped it.
+func TestPasswordIsTakenOut(t *testing.T) {
+	secret := `p&"ss\'word`
+	raw := `{"a":["x p\u0026\u0022ss\\\u0027word y"],"n":12345678901234567890}`
+	if got := string(scrub(json.RawMessage(raw), secret)); got != `{"a":["x ******** y"],"n":12345678901234567890}` {
+		t.Errorf("scrubbed: %s", got)
+	}
+	inBubble(t, func(t *testing.T, f *farm) {
+		long := strings.Repeat("x", maxText-10) + "secret-of-the-test"
+		f.hosts["fe01.contoso.com"].on[scripts.Stop] = func(json.RawMessage) (any, error) { return nil, &scripts.ScriptError{Msg: long} }
+		w := f.world(body)
+		defer w.Close()
+		ev := f.end(w, effect(w, interp.Stop, 0, time.Hour))
+		if ev.Outcome != interp.Failed || strings.Contains(ev.Text, "secret") {
+			t.Errorf("it ended %s, %q", ev.Outcome, ev.Text)
 		}
 	})
 }
