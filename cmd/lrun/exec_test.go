@@ -19,7 +19,7 @@ func TestExecDoesWhatWasSimulated(t *testing.T) {
 		code           int
 	}{
 		{"quiet", "", 0},
-		{"failover", "faults:\n  - {pool: insufficient, at: 0s, for: 10m}\n", 0},
+		{"failover", "faults:\n  - {pool: insufficient, at: 0s, for: 24h}\n", 0},
 		{"installer fails", "faults:\n  - {server: fe02.contoso.com, on: upgrade, is: fail}\n", 1},
 		{"drain hangs", "faults:\n  - {server: fe03.contoso.com, on: stop, is: hang}\n", 0},
 	} {

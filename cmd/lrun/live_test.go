@@ -98,11 +98,11 @@ connect:
   identity: 'task:CONTOSO\lync-admin'
   user: CONTOSO\lync-admin
 model:
-  drain: 2m
-  stop: 1m
-  start: 1m
-  upgrade: 2m
-  reboot: 1m
+  drain: 30s
+  stop: 10s
+  start: 20s
+  upgrade: 30s
+  reboot: 30s
   settle: 0s
   verify: 5s
 `
@@ -137,7 +137,7 @@ func serveFarm(t testing.TB, poolText, scenario string, set func(*rehearsal.Opti
 	f := &farm{t: t, dir: t.TempDir()}
 	seed := uint64(7)
 	o := rehearsal.Options{
-		Pool: p, Seed: &seed, TimeScale: 1200, Listen: ownAddress() + ":0", User: testUser, Password: testPassword,
+		Pool: p, Seed: &seed, TimeScale: 300, Listen: ownAddress() + ":0", User: testUser, Password: testPassword,
 		Auth: []pool.Auth{pool.Basic},
 		OnEvent: func(ev rehearsal.Event) {
 			f.mu.Lock()

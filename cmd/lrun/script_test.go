@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"os"
 	"os/exec"
 	"strconv"
@@ -21,6 +22,7 @@ func TestMain(m *testing.M) {
 	if beforeTests != nil {
 		beforeTests()
 	}
+	_ = flag.Set("test.parallel", "8") // nights of served pools wait most of their time; the command line has the last word
 	testscript.Main(m, map[string]func(){
 		"lrun": func() { os.Exit(cli(context.Background(), processEnv(), os.Args[1:])) },
 	})

@@ -126,7 +126,7 @@ func TestCtrlC(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			slow := strings.Replace(quick, "upgrade: 2m", "upgrade: 40m", 1)
+			slow := strings.Replace(quick, "upgrade: 30s", "upgrade: 10m", 1)
 			f := serveFarm(t, slow, "", nil)
 			r := f.startExec("--yes")
 			r.until("upgrade begins")
