@@ -248,7 +248,8 @@ type Trace struct {
 	// wrong; 0 is the start of the run, -1 not known.
 	Inevitable int
 
-	moves []move
+	moves     []move
+	simulated *bool // set by Replay
 }
 
 // TraceLine is one thing that happened: a record of the machine, or what befell the night, in words.

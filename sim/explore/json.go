@@ -24,6 +24,7 @@ type report struct {
 	File        string            `json:"file,omitempty"`
 	Line        int               `json:"line,omitempty"`
 	Inevitable  *int              `json:"inevitable,omitempty"` // index into trace
+	Simulated   *bool             `json:"simulated,omitempty"`  // whether simulate comes to the same end; after Replay
 	Trace       []json.RawMessage `json:"trace,omitempty"`
 }
 
@@ -62,6 +63,7 @@ func (a *Answer) JSON(prog *interp.Program) ([]byte, error) {
 		if in := a.Guilty(prog); in != nil {
 			r.File, r.Line = in.File, in.Line
 		}
+		r.Simulated = a.Trace.simulated
 		r.trace(a.Trace, prog)
 	}
 	return json.Marshal(&r)

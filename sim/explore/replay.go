@@ -39,6 +39,14 @@ func told(r *interp.Record) bool {
 // scenario so far: a fault is put where the event before it happens there. When a server dies between two events is tried
 // out. What turns out not to be needed is left out again.
 func (a *Answer) Replay(ctx context.Context, prog *interp.Program) (*Replay, error) {
+	r, err := a.replay(ctx, prog)
+	if err == nil {
+		a.Trace.simulated = &r.Same
+	}
+	return r, err
+}
+
+func (a *Answer) replay(ctx context.Context, prog *interp.Program) (*Replay, error) {
 	var first *Replay
 	for others := range moments {
 		for last := range moments {
