@@ -23,7 +23,7 @@ type Credentials struct {
 }
 
 // Format keeps all of it out of every verb.
-func (Credentials) Format(f fmt.State, _ rune) { fmt.Fprint(f, "credentials") }
+func (Credentials) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "credentials") }
 
 // NewLogin makes the Login of a pool file: one account for all servers, so that a wrong password is tried once.
 func NewLogin(p *pool.Pool, c Credentials) (Login, error) {
@@ -46,7 +46,7 @@ func NewLogin(p *pool.Pool, c Credentials) (Login, error) {
 func authOf(p *pool.Pool, c Credentials) (transport.Auth, error) {
 	user := p.Connect.User
 	if user == "" && p.Connect.Auth != pool.Certificate {
-		return nil, errors.New("the pool file names no user under connect:")
+		return nil, errors.New("the pool file names no user: write user: under connect:, as in CONTOSO\\lync-admin")
 	}
 	if c.Password == "" && p.Connect.Auth != pool.Certificate {
 		return nil, fmt.Errorf("there is no password for %s", user)

@@ -244,8 +244,7 @@ func shippedText(t testing.TB, kind, name string) string {
 
 func TestNightsEqualTheModels(t *testing.T) {
 	for i, name := range []string{
-		"quiet", "insufficient", "installer-fails", "stop-hangs", "installer-restarts-services", "cms-here",
-		"connection-lost", "server-dies", "reboot-pending", "half-done",
+		"quiet", "insufficient", "installer-fails", "stop-hangs", "cms-here", "connection-lost", "server-dies",
 	} {
 		t.Run(name, func(t *testing.T) {
 			if testing.Short() && i > 2 {
