@@ -62,6 +62,7 @@ type execution struct {
 	target
 	yes, step, check, json, acceptTopology, requireProof, insecure bool
 	state                                                          string
+	name                                                           string // of the runbook
 }
 
 func setupExec(fs *pflag.FlagSet) action {
@@ -81,7 +82,8 @@ func setupExec(fs *pflag.FlagSet) action {
 		if err != nil {
 			return err
 		}
-		return x.run(ctx, e, name)
+		x.name = name
+		return x.run(ctx, e)
 	}
 }
 
@@ -112,8 +114,8 @@ func whoami() string {
 	return name + "@" + host
 }
 
-func (x *execution) run(ctx context.Context, e *env, name string) error {
-	prog, err := e.compile(name, &x.target)
+func (x *execution) run(ctx context.Context, e *env) error {
+	prog, err := e.compile(x.name, &x.target)
 	if err != nil {
 		return err
 	}
@@ -258,7 +260,7 @@ func (x *execution) opening(ctx context.Context, e *env, prog *interp.Program, p
 			plural(bad, "finding speaks", "findings speak"))
 	}
 	if x.requireProof && !proved {
-		return "", usagef("lrun prove RUNBOOK --pool F --save DIR writes a certificate", "--require-proof: %s: nothing was touched", words)
+		return "", usagef("lrun prove RUNBOOK --pool F --save DIR writes one, DIR being the runbook's folder", "--require-proof: %s: nothing was touched", words)
 	}
 	return sha256, nil
 }

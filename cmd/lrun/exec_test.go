@@ -129,3 +129,121 @@ func TestAWrongPasswordIsTriedOnce(t *testing.T) {
 		t.Errorf("the servers refused %d attempts", total)
 	}
 }
+
+// TestRequireProof begins only with a certificate of this runbook on this pool.
+func TestRequireProof(t *testing.T) {
+	t.Parallel()
+	f := serveFarm(t, quick, "", nil)
+	proof := strings.Replace(nightly, " else failover", "", 1)
+	f.write("nightly.lrun", proof)
+	refused := func(what, want string) {
+		t.Helper()
+		p := f.exec("", "--require-proof")
+		if p.code != exitUsage || !strings.Contains(p.err, want) || !strings.Contains(p.err, "nothing was touched") {
+			t.Errorf("%s: %v, want %q", what, p, want)
+		}
+	}
+	refused("no certificate", "no certificate")
+	if p := f.lrun("", "prove", "nightly.lrun", "--pool", f.poolFile, "--save", f.dir); p.code != exitDone {
+		t.Fatalf("%v", p)
+	}
+	f.write("nightly.lrun", strings.Replace(proof, "retry 60", "retry 59", 1))
+	refused("another runbook", "not proved")
+	f.write("nightly.lrun", proof)
+	p := f.exec("", "--require-proof")
+	if p.code != exitDone || !strings.Contains(p.out, "Proof: proved for up to 1 fault") {
+		t.Errorf("%v", p)
+	}
+}
+
+// TestInDoubt stops when an installer is still going at its bound, asks, and goes by what the operator says of it.
+func TestInDoubt(t *testing.T) {
+	for _, word := range []string{"done", "redo"} {
+		t.Run(word, func(t *testing.T) {
+			t.Parallel()
+			f := serveFarm(t, quick, "faults:\n  - {server: fe02.contoso.com, on: upgrade, is: hang}\n", nil)
+			f.write("nightly.lrun", strings.Replace(nightly, "upgrade within 2h", "upgrade within 20m", 1))
+			p := f.exec("")
+			if p.code != exitUnfinished || !strings.Contains(p.out, "In doubt") || !strings.Contains(p.out, "fe02.contoso.com") {
+				t.Fatalf("%v", p)
+			}
+			for _, wrong := range []string{"fe09=done", "fe02=perhaps", "fe02"} {
+				if p := f.lrun("", "resume", "--yes", "--assume", wrong); p.code != exitUsage || !strings.Contains(p.err, "--assume") {
+					t.Errorf("--assume %s: %v", wrong, p)
+				}
+			}
+			p = f.lrun("", "resume", "--yes", "--assume", "fe02="+word)
+			// The installer is going still: neither word makes lrun run into it, or do it twice.
+			if p.code != exitUnfinished {
+				t.Errorf("--assume fe02=%s: %v", word, p)
+			}
+			if n := f.happened("installing"); n["fe02.contoso.com"] != 1 {
+				t.Errorf("the installer was begun %d times on fe02", n["fe02.contoso.com"])
+			}
+			if n := f.happened("collided"); len(n) > 0 {
+				t.Errorf("installers met: %v", n)
+			}
+		})
+	}
+}
+
+// TestAChangedRunbook is accepted where it does the same in what is done already.
+func TestAChangedRunbook(t *testing.T) {
+	t.Parallel()
+	f := serveFarm(t, quick, "", nil)
+	if p := f.exec("after:30"); p.code >= 0 {
+		t.Fatalf("%v", p)
+	}
+	f.write("other.lrun", strings.Replace(nightly, "stop graceful", "note \"hello\"\n  stop graceful", 1))
+	p := f.lrun("", "resume", "--yes", "--runbook", "other.lrun")
+	if p.code != exitUsage || !strings.Contains(p.err, "differs in what is done already") {
+		t.Errorf("%v", p)
+	}
+	f.write("more.lrun", nightly+"note \"all is well\"\n")
+	if p = f.lrun("", "resume", "--yes", "--runbook", "more.lrun"); p.code != exitDone || !strings.Contains(p.out, "all is well") {
+		t.Errorf("%v", p)
+	}
+	f.installedOnce()
+	p = f.lrun("", "resume")
+	if p.code != exitDone || !strings.Contains(p.out, "Completed") {
+		t.Errorf("a finished run: %v", p)
+	}
+}
+
+// TestInterruptedAtTheQuestion leaves nothing behind.
+func TestInterruptedAtTheQuestion(t *testing.T) {
+	t.Parallel()
+	f := serveFarm(t, quick, "", nil)
+	r := f.startExec()
+	r.until("Proof:")
+	r.ctrlC()
+	r.end(exitInterrupted)
+	if p := f.lrun("", "runs"); p.code != exitDone || !strings.HasPrefix(p.out, "no runs in ") {
+		t.Errorf("%v", p)
+	}
+	for _, ev := range f.events {
+		if ev.Event != "night" && ev.Event != "read" && ev.Event != "marked" && ev.Event != "unmarked" {
+			t.Errorf("the servers lived through %+v", ev)
+		}
+	}
+}
+
+// TestTheWindow closes on a night, which goes on in a window of its own.
+func TestTheWindow(t *testing.T) {
+	t.Parallel()
+	f := serveFarm(t, quick, "", nil)
+	f.write("nightly.lrun", strings.Replace(nightly, "\nfor each", "window 3m\n\nfor each", 1))
+	p := f.exec("")
+	if p.code != exitUnfinished || !strings.Contains(p.out, "The window closed") {
+		t.Errorf("%v", p)
+	}
+	for range 3 * len(f.pool.Servers) { // on a busy machine a window may be over before its first turn
+		if p = f.lrun("", "resume", "--yes"); p.code == exitDone {
+			break
+		}
+		if p.code != exitUnfinished {
+			t.Fatalf("%v", p)
+		}
+	}
+	f.installedOnce()
+}

@@ -4,7 +4,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -66,7 +65,7 @@ func child() int {
 			}
 		}
 	}
-	return cli(context.Background(), e, os.Args[1:])
+	return interruptible(e, os.Args[1:])
 }
 
 // farm is a served pool, and the files by which lrun reaches it.

@@ -16,11 +16,14 @@ import (
 	"github.com/lrun/lrun/pool"
 )
 
-func main() {
-	// The first Ctrl-C ends what only computes; the default comes back with it, so that a second one always works.
+func main() { os.Exit(interruptible(processEnv(), os.Args[1:])) }
+
+// interruptible is cli until Ctrl-C. The first one ends what only computes; the default comes back with it, so that a
+// second one always works.
+func interruptible(e *env, args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	context.AfterFunc(ctx, stop)
-	os.Exit(cli(ctx, processEnv(), os.Args[1:]))
+	return cli(ctx, e, args)
 }
 
 // env is everything a command may touch of the machine it runs on, so that a test can hand in its own.

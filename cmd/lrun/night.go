@@ -126,7 +126,7 @@ func (n *night) seen(out *interp.Output) {
 		}
 		if r.Kind == interp.RecTurn {
 			if fits := n.progress.fits(r); fits != "" {
-				n.screen.line(strings.Repeat(" ", len(n.begin.words(r.At))) + "  " + fits)
+				n.screen.line(fmt.Sprintf("%s  %-*s  %s", n.begin.words(r.At), column(prog.Pool), "window", fits))
 			}
 		}
 	}

@@ -221,6 +221,15 @@ func (p *progress) fits(r *interp.Record) string {
 		lang.FormatDuration(most.Round(time.Second)))
 }
 
+// column is how wide the names of servers and domains stand in the lines of an [interp.Describer].
+func column(p *pool.Pool) int {
+	width := len("pool")
+	for i, name := range shortServers(p) {
+		width = max(width, len(p.Domains[p.Servers[i].Domain].Name)+1+len(name))
+	}
+	return width
+}
+
 // standingWords is where a server stands that has no step under way.
 func standingWords(s *interp.ServerStanding) string {
 	text := map[interp.ServerState]string{
