@@ -24,7 +24,11 @@ func TestMain(m *testing.M) {
 	}
 	_ = flag.Set("test.parallel", "8") // nights of served pools wait most of their time; the command line has the last word
 	testscript.Main(m, map[string]func(){
-		"lrun": func() { os.Exit(cli(context.Background(), processEnv(), os.Args[1:])) },
+		"lrun": func() {
+			e := processEnv()
+			e.keyring = func(string, string) (string, error) { return "", errors.New("no keyring in tests") }
+			os.Exit(cli(context.Background(), e, os.Args[1:]))
+		},
 	})
 }
 
