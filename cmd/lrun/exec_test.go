@@ -167,7 +167,7 @@ func TestInDoubt(t *testing.T) {
 			if p.code != exitUnfinished || !strings.Contains(p.out, "In doubt") || !strings.Contains(p.out, "fe02.contoso.com") {
 				t.Fatalf("%v", p)
 			}
-			for _, wrong := range []string{"fe09=done", "fe02=perhaps", "fe02"} {
+			for _, wrong := range []string{"fe09=done", "fe02=perhaps", "fe02", "fe01=done", "fe05=redo"} {
 				if p := f.lrun("", "resume", "--yes", "--assume", wrong); p.code != exitUsage || !strings.Contains(p.err, "--assume") {
 					t.Errorf("--assume %s: %v", wrong, p)
 				}

@@ -154,7 +154,7 @@ func (x *resumption) run(ctx context.Context, e *env, store *runstore.Store, id 
 		return untouched(err)
 	}
 	defer release()
-	if err := x.opening(ctx, e, n); err != nil {
+	if err := x.opening(ctx, n); err != nil {
 		return err
 	}
 	if prog != run.Program {
@@ -204,7 +204,7 @@ func (x *resumption) changed(e *env, run *runstore.Run) (*interp.Program, map[st
 }
 
 // opening shows where the run stands and what the live pool looks like, and asks.
-func (x *resumption) opening(ctx context.Context, e *env, n *night) error {
+func (x *resumption) opening(ctx context.Context, n *night) error {
 	out := n.out()
 	prog := n.run.Program
 	if n.run.Torn != "" {
@@ -256,10 +256,10 @@ func (n *night) past(store *runstore.Store) error {
 	return nil
 }
 
-// assumptions reads the --assume flags. Only a step in doubt can be spoken of.
+// assumptions reads the --assume flags. They speak of steps whose end nobody knows, and of nothing else.
 func assumptions(prog *interp.Program, m *interp.Machine, list []string) (interp.Assume, error) {
 	var a interp.Assume
-	short := shortServers(prog.Pool)
+	short, servers := shortServers(prog.Pool), m.Servers()
 	for _, s := range list {
 		name, what, _ := strings.Cut(s, "=")
 		if what != "done" && what != "redo" {
@@ -277,6 +277,9 @@ func assumptions(prog *interp.Program, m *interp.Machine, list []string) (interp
 		}
 		if !ok {
 			return a, usagef("", "--assume %s: the pool has no such server", clip(s))
+		}
+		if st := servers[i].State; st != interp.ServerInDoubt && st != interp.ServerBusy {
+			return a, usagef("lrun status tells where each server stands", "--assume %s: no step on this server is in doubt", clip(s))
 		}
 		if a.Done.Has(i) || a.Redo.Has(i) {
 			return a, usagef("", "--assume speaks of %s twice", name)

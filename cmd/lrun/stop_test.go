@@ -76,13 +76,6 @@ func (r *running) end(code int) {
 	}
 }
 
-func (r *running) says(text string) {
-	r.t.Helper()
-	if !strings.Contains(r.said.String(), text) {
-		r.t.Errorf("lrun does not say %q:\n%s", text, r.said.String())
-	}
-}
-
 func (f *farm) startExec(flags ...string) *running {
 	f.t.Helper()
 	return f.start(append([]string{"exec", "nightly.lrun", "--pool", f.poolFile}, flags...)...)
