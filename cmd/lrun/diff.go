@@ -17,9 +17,9 @@ var diffCommand = &command{
 const diffUsage = `Usage: lrun diff OLD NEW [--pool F] [--faults K] [--crashes C] [--start T]
                  [--set NAME=VALUE]…
 
-Looks at every outcome of two runbooks on the same pool, as lrun prove does, and tells
-what changed: properties, endings gained or lost, the worst case, each with a night
-that shows it. Lines that read differently and do the same are no difference.
+Looks at every outcome of two runbooks on the same pool, as lrun prove does, and
+tells what changed: properties, endings gained or lost, the worst case, each with a
+night that shows it. Lines that read differently and do the same are no difference.
 
       --pool F           the pool file; may be left out where a *.pool.yaml lies
                          alone in OLD's folder

@@ -25,9 +25,9 @@ const proveUsage = `Usage: lrun prove RUNBOOK [--pool F] [--faults K] [--crashes
                   [--set NAME=VALUE]… [--mutate] [--save DIR] [--json]
 
 Looks at every outcome of a runbook on a pool with up to K faults and C crashes of
-lrun: how each reading and each action may end, which server may die, where lrun may
-be killed, what the person may answer. Either all properties hold, and the worst case
-is told, or the shortest night that breaks one. Touches nothing.
+lrun: how each reading and each action may end, which server may die, where lrun
+may be killed, what the person may answer. Either all properties hold, and the worst
+case is told, or the shortest night that breaks one. Touches nothing.
 
 A fault is one deviation: an action that fails, hangs, takes three times as long or
 whose connection breaks; services that do not come up; a readiness cmdlet that is
