@@ -54,7 +54,10 @@ func TestEveryLogin(t *testing.T) {
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r := serve(t, "contoso-4", "", func(o *rehearsal.Options, cred *winrm.Credentials) { c.set(t, o, cred) })
+			r := serve(t, "contoso-4", "", func(o *rehearsal.Options, cred *winrm.Credentials) {
+				shortNight(o, cred)
+				c.set(t, o, cred)
+			})
 			got, _ := r.exec(t, procedure)
 			if diff := cmp.Diff(simulate(t, r.pool, "", procedure), got); diff != "" {
 				t.Errorf("exec differs from the model (-model +exec):\n%s", diff)

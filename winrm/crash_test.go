@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/lrun/lrun/interp"
-	"github.com/lrun/lrun/pool"
 	"github.com/lrun/lrun/rehearsal"
 	"github.com/lrun/lrun/winrm"
 	"github.com/lrun/lrun/winrm/wsman"
@@ -122,7 +121,7 @@ func (c *crashes) onceEach(res interp.Result) {
 
 func newCrashes(t *testing.T, name string, set func(*rehearsal.Options, *winrm.Credentials)) *crashes {
 	r := serve(t, name, "", func(o *rehearsal.Options, c *winrm.Credentials) {
-		o.TimeScale = 1200
+		shortNight(o, c)
 		if set != nil {
 			set(o, c)
 		}
@@ -166,9 +165,6 @@ func TestConnectionsCutAgainAndAgain(t *testing.T) {
 			c := newCrashes(t, "contoso-3", func(o *rehearsal.Options, _ *winrm.Credentials) {
 				// What breaks is tried again in the time of the wall: the night is short, and its hours are long enough for that.
 				o.TimeScale, o.Build = 300, "5.0.8308.1149"
-				short := pool.Range{Low: time.Minute, High: 3 * time.Minute}
-				m := &o.Pool.Model
-				m.Drain, m.Stop, m.Start, m.Upgrade, m.Reboot, m.Settle = short, short, short, short, short, short
 				o.Faults = func(wsman.MessageInfo) wsman.Fault {
 					if n := messages.Add(1); n%11 == 0 {
 						cut.Add(1)

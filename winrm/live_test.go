@@ -62,14 +62,27 @@ func TestDifferencesAreTold(t *testing.T) {
 }
 
 func TestIdentityDirectDoesNotReachOn(t *testing.T) {
-	r := serve(t, "contoso-6", "", func(o *rehearsal.Options, _ *winrm.Credentials) {
-		o.Pool.Connect.Identity = pool.Identity{}
-	})
-	live, err := r.servers.Discover(t.Context())
+	r := serve(t, "contoso-6", "", nil)
+	p := *r.pool
+	p.Connect.Identity = pool.Identity{} // the file of a rehearsal names an account that reaches on
+	login, err := winrm.NewLogin(&p, winrm.Credentials{Password: password})
 	if err != nil {
 		t.Fatal(err)
 	}
-	report := r.servers.Preflight(t.Context(), live, nil, "")
+	servers, err := winrm.Connect(&p, login)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := servers.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}()
+	live, err := servers.Discover(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	report := servers.Preflight(t.Context(), live, nil, "")
 	found := false
 	for _, c := range report.Checks {
 		found = found || c.What == "second hop" && c.Grade == winrm.Fail && strings.Contains(c.Text, "task:ACCOUNT")

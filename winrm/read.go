@@ -189,20 +189,38 @@ func (t *task) survey(ctx context.Context) result {
 	}
 }
 
-// read is the effect: readiness and survey of one moment.
+// readWall is what the readiness cmdlet gets in a rehearsal at the least, in the time of the wall.
+const readWall = time.Second
+
+// read is the effect: readiness and survey of one moment. Its bound passes Unread while the servers are looked at, and
+// Unanswered once the cmdlet was asked: only that can have waited for replicas.
 func (t *task) read(ctx context.Context) result {
-	began := t.w.clock.now()
-	r, s, errState := t.w.poolSurvey(ctx, t.version)
-	asked := t.w.clock.now()
-	text := t.readiness(ctx, &s, &r)
-	if ctx.Err() != nil {
-		return cut()
+	look, cancel := t.w.clock.boundAtLeast(ctx, t.e.Within, answerWall)
+	defer cancel()
+	r, s, errState := t.w.poolSurvey(look, t.version)
+	if look.Err() != nil {
+		return t.unread(ctx)
 	}
-	if t.w.clock.now()-asked > time.Minute && asked-began < time.Minute {
+	left := t.e.Within
+	if left > 0 {
+		left = max(left-(t.w.clock.now()-t.began), time.Millisecond)
+	}
+	asked := t.w.clock.now()
+	answer, cancel := t.w.clock.boundAtLeast(ctx, left, readWall)
+	defer cancel()
+	text := t.readiness(answer, &s, &r)
+	switch {
+	case ctx.Err() != nil:
+		return cut()
+	case answer.Err() != nil:
+		r.State, r.Domains = interp.Unanswered, 0
+		return result{outcome: interp.Done, reading: r, bound: true, text: "the readiness cmdlet did not come back"}
+	}
+	if t.w.clock.now()-asked > time.Minute && t.w.clock.scale == 1 {
 		// The cmdlet has waited for replicas: what was seen before is old.
 		state, domains := r.State, r.Domains
-		if r, _, errState = t.w.poolSurvey(ctx, t.version); ctx.Err() != nil {
-			return cut()
+		if r, _, errState = t.w.poolSurvey(answer, t.version); answer.Err() != nil {
+			return t.unread(ctx)
 		}
 		r.State, r.Domains = state, domains
 	}
@@ -210,6 +228,17 @@ func (t *task) read(ctx context.Context) result {
 		text = "the state of the pool could not be read: " + why(errState)
 	}
 	return result{outcome: interp.Done, reading: r, text: text}
+}
+
+// unread is a reading whose bound passed before the cmdlet was asked.
+func (t *task) unread(ctx context.Context) result {
+	if ctx.Err() != nil {
+		return cut()
+	}
+	return result{
+		outcome: interp.Done, bound: true, reading: interp.Reading{State: interp.Unread},
+		text: "the servers could not be looked at before the reading's bound passed",
+	}
 }
 
 // readiness asks one running front end after the other, outside of the turn's domain, until one answers.
@@ -224,7 +253,6 @@ func (t *task) readiness(ctx context.Context, s *seen, r *interp.Reading) string
 		name := t.w.pool.Servers[i].Name
 		var answer scripts.ReadinessResult
 		// No limit of its own: on 2015 and later the cmdlet may wait for replicas. The effect's bound ends it.
-		t.ask()
 		err := t.w.call(ctx, name, scripts.Readiness, nil, &answer)
 		if ctx.Err() != nil {
 			return ""

@@ -91,9 +91,8 @@ type task struct {
 	began   time.Duration
 	cancel  context.CancelCauseFunc
 
-	mu    sync.Mutex
-	last  string // what was seen last: why it has not ended yet
-	asked bool   // the readiness cmdlet was begun
+	mu   sync.Mutex
+	last string // what was seen last: why it has not ended yet
 }
 
 // errSuperseded is the cause of a context whose effect gave way to another action on the same server.
@@ -153,6 +152,7 @@ type result struct {
 	text    string
 	reading interp.Reading
 	count   int32
+	bound   bool // it ended because its bound passed
 }
 
 func done(text string) result { return result{outcome: interp.Done, text: text} }
@@ -172,12 +172,12 @@ func cut() result { return result{} }
 func (t *task) run(ctx context.Context) {
 	defer t.w.tasks.Done()
 	defer t.cancel(nil)
-	ctx, cancel := t.w.clock.bound(ctx, t.e.Within)
+	ctx, cancel := t.bound(ctx)
 	defer cancel()
 	r := t.carryOut(ctx)
 	ev := interp.Event{
 		Kind: interp.Ended, ID: t.e.ID, Server: t.e.Server, Outcome: r.outcome, Text: t.w.redacted(r.text),
-		Reading: r.reading, Count: r.count,
+		Reading: r.reading, Count: r.count, Bound: r.bound,
 	}
 	if r.outcome == interp.NoOutcome {
 		switch {
@@ -192,17 +192,26 @@ func (t *task) run(ctx context.Context) {
 	t.w.tell(ev)
 }
 
+// answerWall is what a look at the pool gets in a rehearsal at the least, in the time of the wall.
+const answerWall = 10 * time.Second
+
+// bound ends the effect's context when its bound passes. A reading sees to its own: rule 2 tells a cmdlet that does not
+// answer from servers that do not.
+func (t *task) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	switch t.e.Action {
+	case interp.Read:
+		return context.WithCancel(ctx)
+	case interp.Survey:
+		return t.w.clock.boundAtLeast(ctx, t.e.Within, answerWall)
+	}
+	return t.w.clock.bound(ctx, t.e.Within)
+}
+
 // boundPassed is the end of an effect whose bound is over. What may still be going has to be looked at.
 func (t *task) boundPassed(ev *interp.Event) {
 	ev.Bound = true
 	ev.Text = t.seen()
 	switch {
-	case t.e.Action == interp.Read && t.wasAsked():
-		ev.Outcome, ev.Reading.State = interp.Done, interp.Unanswered
-		ev.Text = "the readiness cmdlet did not come back"
-	case t.e.Action == interp.Read:
-		ev.Outcome, ev.Reading.State = interp.Done, interp.Unread
-		ev.Text = "the servers could not be looked at before the reading's bound passed"
 	case t.e.Action.Lasting():
 		ev.Outcome = interp.Unknown
 	default:
@@ -218,19 +227,6 @@ func (t *task) note(format string, args ...any) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.last = fmt.Sprintf(format, args...)
-}
-
-// ask keeps that the readiness cmdlet was begun: only then can it have waited for replicas.
-func (t *task) ask() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.asked = true
-}
-
-func (t *task) wasAsked() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.asked
 }
 
 func (t *task) seen() string {
