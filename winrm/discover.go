@@ -53,8 +53,8 @@ type LiveDomain struct {
 	Ready   bool
 }
 
-// Discover looks at the live pool. It changes nothing. The error is a refused login, or that no server answers; all else
-// that cannot be read is told in Unread.
+// Discover looks at the live pool. It changes nothing. The error is a refused login, a server that is another
+// one than its name says, or that no server answers; all else that cannot be read is told in Unread.
 func (s *Servers) Discover(ctx context.Context) (*Live, error) {
 	l := &Live{}
 	names := s.pool.Names(s.pool.All())
@@ -97,8 +97,9 @@ func (s *Servers) discoverServers(ctx context.Context, l *Live, names []string) 
 	all.Wait()
 	var serving, others []string
 	for i := range l.Servers {
+		var wrong *WrongServerError
 		switch v := &l.Servers[i]; {
-		case loginRefused(errs[i]):
+		case loginRefused(errs[i]), errors.As(errs[i], &wrong):
 			return nil, errs[i]
 		case v.Active:
 			serving = append(serving, v.Name)

@@ -1,7 +1,9 @@
 package winrm_test
 
 import (
+	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -134,4 +136,32 @@ func TestWrongPasswordIsTriedOnce(t *testing.T) {
 	if denied != 1 {
 		t.Errorf("the password was tried %d times", denied)
 	}
+}
+
+// Two addresses that are swapped in the pool file would let a whole night run on the wrong servers.
+func TestWrongServerIsRefused(t *testing.T) {
+	r := serve(t, "contoso-6", "", nil)
+	p := *r.pool
+	p.Connect.Hosts = slices.Clone(p.Connect.Hosts)
+	h := p.Connect.Hosts
+	h[0].Address, h[1].Address = h[1].Address, h[0].Address
+	login, err := winrm.NewLogin(&p, winrm.Credentials{Password: password})
+	if err != nil {
+		t.Fatal(err)
+	}
+	servers, err := winrm.Connect(&p, login)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := servers.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	}()
+	_, err = servers.Discover(t.Context())
+	var wrong *winrm.WrongServerError
+	if !errors.As(err, &wrong) || wrong.Want == wrong.Got {
+		t.Fatalf("two swapped addresses: %v", err)
+	}
+	t.Log(wrong)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"sync"
 	"time"
 
@@ -199,7 +200,33 @@ func (s *Servers) call(ctx context.Context, server string, script scripts.Script
 		}
 		return fmt.Errorf("%w (exit code %d)", scripts.ErrNoResult, res.Exit)
 	}
-	return s.scrubbed(got).Into(out)
+	if err := s.scrubbed(got).Into(out); err != nil {
+		return err
+	}
+	if r, ok := out.(*scripts.SurveyResult); ok && !sameHost(r.FQDN, server) {
+		return &WrongServerError{Want: server, Got: clean(r.FQDN)}
+	}
+	return nil
+}
+
+// WrongServerError is a server that says it is another one: an address under `connect: hosts` that leads elsewhere, or a
+// name that DNS resolves wrongly. A certificate need not tell, since one may be good for the whole pool.
+type WrongServerError struct {
+	Want, Got string // FQDNs
+}
+
+func (e *WrongServerError) Error() string {
+	return fmt.Sprintf("the server at the address of %s says that it is %s: look at connect: hosts and at DNS", e.Want, e.Got)
+}
+
+// sameHost compares what a server calls itself with what it is called. The first label decides: the domain behind it may
+// be written in two ways, and servers of a pool differ in the first.
+func sameHost(says, called string) bool {
+	first := func(name string) string {
+		host, _, _ := strings.Cut(name, ".")
+		return host
+	}
+	return strings.EqualFold(first(says), first(called))
 }
 
 // quick is call for what answers at once, under a limit of its own.
@@ -215,7 +242,10 @@ func (s *Servers) reread(ctx context.Context, server string, script scripts.Scri
 	for pause := time.Duration(0); ; pause = pause*4 + 5*time.Millisecond {
 		err := s.quick(ctx, server, script, args, out)
 		var dial *net.OpError
+		var wrong *WrongServerError
 		switch {
+		case errors.As(err, &wrong):
+			return err
 		case err == nil, refused(err), loginRefused(err), untrusted(err), ctx.Err() != nil, pause > 400*time.Millisecond:
 			return err
 		case errors.As(err, &dial) && dial.Op == "dial", errors.Is(err, context.DeadlineExceeded):
