@@ -194,7 +194,10 @@ func (t *task) lookRestart(ctx context.Context) result {
 	if ctx.Err() != nil {
 		return cut()
 	}
-	if err != nil {
+	switch {
+	case loginRefused(err): // asking again would be another strike against the account, and looking again no use
+		return result{outcome: interp.CannotTell, text: why(err)}
+	case err != nil:
 		return result{outcome: interp.Going, text: "the server does not answer: " + why(err)}
 	}
 	s := status{&r}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/lrun/lrun/interp"
 	"github.com/lrun/lrun/winrm/scripts"
+	"github.com/lrun/lrun/winrm/transport"
 )
 
 const body = `for each domain:
@@ -224,6 +225,24 @@ func TestRestartGoesOn(t *testing.T) {
 		if n := f.called("fe01", scripts.BootMark); n != 1 {
 			t.Errorf("it was marked %d times", n)
 		}
+	})
+}
+
+// A server that comes back and refuses the login is for a person to look at: to look again and again would be no use, and
+// a strike against the account each time.
+func TestLoginRefusedAfterReboot(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *farm) {
+		w := f.world(body)
+		defer w.Close()
+		e := effect(w, interp.Restart, 0, 30*time.Minute)
+		f.set("fe01", func(h *host) { h.all("Stopped") })
+		h := f.hosts["fe01.contoso.com"]
+		h.on[scripts.Restart] = func(json.RawMessage) (any, error) {
+			h.silent = &transport.Error{Host: h.name, Op: "create", Err: &transport.AuthError{}}
+			return scripts.RestartResult{Asked: true}, nil
+		}
+		expect(t, f.end(w, e), interp.Unknown, false, "")
+		expect(t, f.end(w, lookFor(e)), interp.CannotTell, false, "")
 	})
 }
 
