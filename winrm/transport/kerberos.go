@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -126,6 +127,10 @@ func (k *kerberos) refuse(host, reason string, offered []string) error {
 	return &AuthError{Host: host, User: k.cred.user, Scheme: "Kerberos", Reason: reason, Offered: offered}
 }
 
+// stamps keeps two authenticators from bearing the same microsecond: a server takes the second one for a replay of the
+// first, and refuses the login (RFC 4120, 3.2.3). It is held until the microsecond is over.
+var stamps sync.Mutex
+
 // token makes the SPNEGO token of one message.
 func (k *kerberos) token(ctx context.Context, t *target) (string, error) {
 	spn := k.spn(t)
@@ -138,7 +143,12 @@ func (k *kerberos) token(ctx context.Context, t *target) (string, error) {
 			return "", err
 		}
 	}
+	stamps.Lock()
 	init, err := spnego.NewNegTokenInitKRB5(krb, tkt.Ticket, tkt.key)
+	for made := time.Now().UnixMicro(); time.Now().UnixMicro() <= made; {
+		runtime.Gosched()
+	}
+	stamps.Unlock()
 	if err != nil {
 		return "", fmt.Errorf("kerberos: %w", err)
 	}
