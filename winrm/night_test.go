@@ -105,7 +105,7 @@ func serve(t testing.TB, name, scenario string, set func(*rehearsal.Options, *wi
 	r := &rig{}
 	seed := uint64(7)
 	o := rehearsal.Options{
-		Pool: p, Scenario: scenarioOf(t, p, scenario), Seed: &seed, TimeScale: 1200, Listen: "127.0.0.1:0", User: user,
+		Pool: p, Scenario: scenarioOf(t, p, scenario), Seed: &seed, TimeScale: 600, Listen: "127.0.0.1:0", User: user,
 		Password: password, Auth: []pool.Auth{pool.Basic},
 		OnEvent: func(ev rehearsal.Event) {
 			r.mu.Lock()
