@@ -274,30 +274,6 @@ func (x *model) actionChoices(w *world, i int, s *slot, one func(op, uint8)) {
 
 // mayPass reports whether the range of the action's duration goes beyond its bound.
 func (x *model) mayPass(s *slot, bound time.Duration) bool {
-	in := x.prog.At(s.id.PC)
-	r := pool.Range{}
-	switch s.action {
-	case interp.Stop:
-		r = x.m.Stop
-		if in.Graceful {
-			r = x.m.Drain
-		}
-	case interp.Start:
-		r = x.m.Start
-	case interp.Upgrade:
-		r = x.m.Upgrade
-	case interp.Restart:
-		r = x.m.Reboot
-	case interp.Failover:
-		r = pool.Range{High: x.m.Failover.High + x.m.CMS.High}
-	case interp.Failback:
-		r = x.m.Failback
-	case interp.FailoverServer:
-		r = x.m.FailoverServer
-	case interp.FailbackServer:
-		r = x.m.FailbackServer
-	case interp.Run:
-		r = x.m.Run
-	}
-	return r.High >= bound
+	r, ok := x.usual(s.action, x.prog.At(s.id.PC).Graceful)
+	return ok && r.High >= bound
 }

@@ -251,41 +251,51 @@ func (w *world) settle() { w.ready, w.fresh = 0, 0 }
 // duration is how long an effect takes if nothing befalls it: the high end of its range, for the worst case.
 func (x *model) duration(w *world, e *interp.Effect) time.Duration {
 	in := x.prog.At(e.ID.PC)
-	m := &x.m
 	switch e.Action {
 	case interp.Wait, interp.Sleep:
 		return e.For
 	case interp.Hold:
 		return x.holdTakes(w, e)
-	case interp.Stop:
-		if in.Graceful {
-			return inside(m.Drain, e.Within)
-		}
-		return inside(m.Stop, e.Within)
-	case interp.Start:
-		return inside(m.Start, e.Within)
-	case interp.Upgrade:
-		return inside(m.Upgrade, e.Within)
-	case interp.Restart:
-		return inside(m.Reboot, e.Within)
 	case interp.Verify:
-		return m.Verify.High
-	case interp.Failover:
-		return inside(pool.Range{Low: m.Failover.Low, High: m.Failover.High + m.CMS.High}, e.Within)
-	case interp.Failback:
-		return inside(m.Failback, e.Within)
-	case interp.FailoverServer:
-		return inside(m.FailoverServer, e.Within)
-	case interp.FailbackServer:
-		return inside(m.FailbackServer, e.Within)
-	case interp.Run:
-		return inside(m.Run, e.Within)
+		return x.m.Verify.High
 	case interp.Confirm:
-		return m.Confirm.Low
-	case interp.Notify:
-		return inside(m.Notify, e.Within)
+		return x.m.Confirm.Low
+	}
+	if r, ok := x.usual(e.Action, in.Graceful); ok {
+		return inside(r, e.Within)
 	}
 	return 0 // readings, surveys and looks take no time in the model
+}
+
+// usual is the range of an action's duration, for the actions that have one.
+func (x *model) usual(a interp.Action, graceful bool) (r pool.Range, ok bool) {
+	m := &x.m
+	switch a {
+	case interp.Stop:
+		if graceful {
+			return m.Drain, true
+		}
+		return m.Stop, true
+	case interp.Start:
+		return m.Start, true
+	case interp.Upgrade:
+		return m.Upgrade, true
+	case interp.Restart:
+		return m.Reboot, true
+	case interp.Failover:
+		return pool.Range{Low: m.Failover.Low, High: m.Failover.High + m.CMS.High}, true
+	case interp.Failback:
+		return m.Failback, true
+	case interp.FailoverServer:
+		return m.FailoverServer, true
+	case interp.FailbackServer:
+		return m.FailbackServer, true
+	case interp.Run:
+		return m.Run, true
+	case interp.Notify:
+		return m.Notify, true
+	}
+	return r, false
 }
 
 // inside is the longest duration of a range that keeps a bound, or the shortest where none does. That the range may
