@@ -10,7 +10,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/lrun/lrun/winrm/internal/kdctest"
+	"github.com/lrun/lrun/internal/kdctest"
 	"github.com/lrun/lrun/winrm/wsman"
 )
 

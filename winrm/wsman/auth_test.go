@@ -27,7 +27,7 @@ import (
 	"github.com/jcmturner/gokrb5/v8/spnego"
 	"github.com/masterzen/winrm"
 
-	"github.com/lrun/lrun/winrm/internal/kdctest"
+	"github.com/lrun/lrun/internal/kdctest"
 )
 
 const testRealm = "LRUN.TEST"

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/lrun/lrun/winrm/internal/kdctest"
+	"github.com/lrun/lrun/internal/kdctest"
 )
 
 // Debian's own Python: its packages are not seen by another one that may come first on the path.
