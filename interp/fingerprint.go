@@ -58,24 +58,28 @@ func (m *Machine) hashGlobal() uint64 {
 	}
 	h = Mix(h, uint64(s.visited))
 	flags := uint64(0)
-	for i, b := range [...]bool{s.finished, s.leave, s.asked, s.touched, s.readIn, s.failover, s.surveyed, s.resumed} {
+	allows := m.readingAllows(m.domainOf(mainTask))
+	for i, b := range [...]bool{s.finished, s.leave, s.asked, s.touched, allows, s.failover, s.surveyed, s.resumed} {
 		if b {
 			flags |= 1 << i
 		}
 	}
 	h = Mix(h, flags|uint64(s.ending)<<8|uint64(s.stop)<<16|uint64(s.handler)<<24|uint64(uint16(s.cursor))<<32|uint64(uint16(s.loop))<<48)
-	if s.readIn && !s.leave {
-		old := min(s.now-s.readAt, freshFor+1)
-		dom := uint64(0)
-		if d := m.domainOf(mainTask); d >= 0 && s.reading.Domains.Has(int(d)) {
-			dom = 1
-		}
+	if allows {
+		sql := uint64(0)
 		if s.reading.SQL {
-			dom |= 2
+			sql = 1
 		}
-		h = Mix(h, uint64(old)<<16|uint64(s.reading.State)|dom<<8)
+		h = Mix(h, uint64(s.now-s.readAt)<<1|sql)
 	}
 	return h
+}
+
+// readingAllows reports whether the latest reading may still let the turn take servers out of service. Any other is as
+// good as none: the interlock takes one of its own.
+func (m *Machine) readingAllows(d int8) bool {
+	s := &m.st
+	return s.readIn && !s.leave && s.reading.State == Ready && d >= 0 && s.reading.Domains.Has(int(d)) && s.now-s.readAt <= freshFor
 }
 
 // hashServers hashes each server's task and the sets that it is in.
@@ -92,7 +96,7 @@ func (m *Machine) hashServers(s *State, servers *[pool.MaxServers]uint64) {
 	for k, set := range s.upgraded {
 		AddSet(servers, 20+maxLoops+k, set)
 	}
-	if s.readIn && !s.leave {
+	if m.readingAllows(m.domainOf(mainTask)) {
 		AddSet(servers, 63, s.reading.Running)
 	}
 	for i := range m.prog.Pool.Servers {
@@ -104,15 +108,25 @@ func (m *Machine) hashServers(s *State, servers *[pool.MaxServers]uint64) {
 	}
 }
 
+// hashTask hashes a task. What no step can read again before it is set anew is left out: the tries and clocks of a step
+// that is not under way, and which effect is out where none is.
 func (m *Machine) hashTask(t int, tk *task) uint64 {
+	under := tk.begun || tk.doubt
 	flags := uint64(0)
-	for i, b := range [...]bool{tk.begun, tk.bound, tk.onlyBusy, tk.onlyDomain, tk.doubt} {
+	for i, b := range [...]bool{tk.begun, tk.doubt, under && tk.bound, under && tk.onlyBusy, under && tk.onlyDomain, under && tk.count > settleFrom} {
 		if b {
 			flags |= 1 << i
 		}
 	}
+	starts, try, effect := tk.starts, tk.try, tk.effect
+	if !under {
+		starts, try = 0, 0
+	}
+	if !tk.doubt && tk.phase != acting && tk.phase != looking {
+		effect = NoAction
+	}
 	h := Mix(uint64(uint32(tk.pc))|uint64(uint32(tk.anchor))<<32,
-		flags|uint64(tk.phase)<<8|uint64(tk.effect)<<16|uint64(tk.ask)<<24|uint64(tk.assume)<<32|uint64(tk.starts)<<40|uint64(tk.try)<<48)
+		flags|uint64(tk.phase)<<8|uint64(effect)<<16|uint64(tk.ask)<<24|uint64(tk.assume)<<32|uint64(starts)<<40|uint64(try)<<48)
 	if t == mainTask {
 		h = Mix(h, uint64(tk.at))
 	}

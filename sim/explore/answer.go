@@ -287,7 +287,7 @@ func (x *model) tell(night []choice) *Trace {
 	m.SetGuards(x.opts.guards)
 	t := &Trace{Inevitable: -1}
 	n := node{w: x.begin()}
-	out := m.Step(interp.Event{Kind: interp.Began})
+	out := m.Step(interp.Event{Kind: interp.Began, At: n.w.now})
 	x.start(&n.w, out.Effects)
 	t.records(out, 0)
 	n.m = m.State()

@@ -24,6 +24,7 @@ type Options struct {
 
 	guards   interp.Guards // switched off, to show that each is needed
 	noDeaths bool          // nobody dies by himself
+	apart    bool          // alike servers are told apart, as another checker would
 	goOn     bool          // go on past what violates a property, for the endings
 }
 
@@ -199,7 +200,7 @@ func (e *Explorer) states() int {
 // root is the beginning of the run.
 func (x *model) root(m *interp.Machine) node {
 	n := node{w: x.begin()}
-	out := m.Step(interp.Event{Kind: interp.Began})
+	out := m.Step(interp.Event{Kind: interp.Began, At: n.w.now})
 	x.start(&n.w, out.Effects)
 	n.m = m.State()
 	return n

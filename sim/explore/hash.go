@@ -20,7 +20,7 @@ func (x *model) hash(m *interp.Machine, w *world) uint64 {
 		for members := x.pool.Domains[d].Servers; members != 0; members &= members - 1 {
 			s := bits.TrailingZeros16(uint16(members))
 			v := interp.Mix(parts.Servers[s], own[s])
-			if x.opts.EveryOrder {
+			if x.opts.EveryOrder || x.opts.apart {
 				v = interp.Mix(v, uint64(s))
 			}
 			i := n

@@ -121,8 +121,9 @@ type model struct {
 	counting bool          // some property asks who is cut off
 }
 
+// begin is the world at the beginning of the run. Its clock does not begin at 0, where the machine's window cannot be over.
 func (x *model) begin() world {
-	return world{up: x.all, state: interp.Active, faults: uint8(x.opts.Faults), crashes: uint8(x.opts.Crashes)}
+	return world{now: 1, up: x.all, state: interp.Active, faults: uint8(x.opts.Faults), crashes: uint8(x.opts.Crashes)}
 }
 
 // running is what really runs.

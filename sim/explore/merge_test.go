@@ -1,0 +1,120 @@
+package explore
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/lrun/lrun/interp"
+	"github.com/lrun/lrun/runbooks"
+)
+
+// TestMergedStatesGoOnAlike holds the fingerprint to its word: where two different states have the same one, everything
+// that can come next is the same as well, with the same fingerprints. So nothing that matters is left out of it. Servers
+// are told apart here, since of two that are alike the one that comes first in the pool goes first.
+func TestMergedStatesGoOnAlike(t *testing.T) {
+	if raceOn {
+		t.Skip("too long under the race detector")
+	}
+	check := func(name string, prog *interp.Program, all ...Options) {
+		for _, o := range all {
+			t.Run(fmt.Sprintf("%s/K=%d/C=%d", name, o.Faults, o.Crashes), func(t *testing.T) {
+				t.Parallel()
+				goOnAlike(t, prog, o)
+			})
+		}
+	}
+	for _, s := range [][2]int{{3, 1}, {2, 2}, {2, 3}} {
+		prog := compileFor(t, "seed.lrun", seedText, poolOf(t, "lync2013", s[0], s[1]))
+		check(fmt.Sprintf("seed/%dx%d", s[0], s[1]), prog,
+			Options{Faults: 2}, Options{Faults: 1, Crashes: 1}, Options{Faults: 1, Crashes: 2})
+	}
+	for _, f := range runbooks.Files() {
+		for _, pf := range runbooks.Files() {
+			if f.Kind != runbooks.Runbook || pf.Kind != runbooks.Pool {
+				continue
+			}
+			if prog := compileIfFit(t, &f, &pf); prog != nil && len(prog.Pool.Servers) <= 4 {
+				check(f.Name+"/"+pf.Name, prog, Options{Faults: 1}, Options{Faults: 1, Crashes: 1})
+			}
+		}
+	}
+}
+
+// goOnAlike explores one core's way, keeps every state, and compares what follows two states that were taken for one.
+func goOnAlike(t *testing.T, prog *interp.Program, opts Options) {
+	opts.goOn, opts.apart = true, true
+	e := New(prog, opts)
+	m := e.x.machine()
+	root := e.x.root(m)
+	seen := map[uint64]*node{e.x.hash(m, &root.w): &root}
+	queue := []*node{&root}
+	merged := 0
+	for len(queue) > 0 && !t.Failed() {
+		n := queue[0]
+		queue = queue[1:]
+		e.x.each(m, n, func(_ choice, s step, child *node) {
+			old := seen[s.hash]
+			switch {
+			case old == nil:
+				seen[s.hash] = child
+				if s.flags&flagEnd == 0 {
+					queue = append(queue, child)
+				}
+			case s.flags&flagEnd == 0 && *old != *child:
+				merged++
+				if a, b := e.x.following(m, old), e.x.following(m, child); !slices.Equal(a, b) {
+					t.Errorf("two states of one fingerprint go on differently: they differ in\n%s\nwhat follows (choice, fingerprint, time, end):\n%s\n\n%s",
+						unlike(old, child), strings.Join(a, "\n"), strings.Join(b, "\n"))
+				}
+			}
+		})
+	}
+	if merged == 0 && len(prog.Pool.Servers) > 2 {
+		t.Errorf("no two of %d states were taken for one", len(seen))
+	}
+}
+
+// each makes every choice in a state, each with a node of its own.
+func (x *model) each(m *interp.Machine, n *node, f func(choice, step, *node)) {
+	for _, c := range x.choices(&n.w, nil) {
+		child := new(node)
+		s := x.transition(m, n, child, c)
+		f(c, s, child)
+		asked := s.asked
+		for _, late := range [...]struct {
+			asked   interp.Asked
+			variant uint8
+		}{{interp.AskedWindow, lateWindow}, {interp.AskedLeft, lateLeft}} {
+			if asked&late.asked != 0 {
+				c.variant = late.variant
+				child = new(node)
+				s = x.transition(m, n, child, c)
+				f(c, s, child)
+			}
+		}
+	}
+}
+
+// following is what comes after a state, sorted.
+func (x *model) following(m *interp.Machine, n *node) []string {
+	var all []string
+	x.each(m, n, func(c choice, s step, _ *node) {
+		all = append(all, fmt.Sprintf("%v %x %d %x", c, s.hash, s.dt, s.end))
+	})
+	slices.Sort(all)
+	return all
+}
+
+// unlike is what two states differ in.
+func unlike(a, b *node) string {
+	x, y := strings.Fields(fmt.Sprintf("%+v", *a)), strings.Fields(fmt.Sprintf("%+v", *b))
+	var out []string
+	for i := range min(len(x), len(y)) {
+		if x[i] != y[i] {
+			out = append(out, x[i]+" and "+y[i])
+		}
+	}
+	return strings.Join(out, "; ")
+}
