@@ -15,13 +15,13 @@ var auths = []string{string(Kerberos), string(NTLM), string(Basic), string(Certi
 func (d *decoder) connect(p *Pool, n ast.Node) {
 	c := &p.Connect
 	o := d.object(n, connectShape)
+	if n := o["tls"]; n != nil {
+		if value, ok := d.boolean(n, "tls"); ok && !value {
+			c.TLS, c.Port = false, 5985
+		}
+	}
 	if n := o["port"]; n != nil {
 		c.Port, _ = d.integer(n, "port", 1, 65535)
-	}
-	if n := o["tls"]; n != nil {
-		if value, ok := d.boolean(n, "tls"); ok {
-			c.TLS = value
-		}
 	}
 	if n := o["auth"]; n != nil {
 		if i, ok := d.oneOf(n, "auth", auths); ok {
@@ -49,23 +49,24 @@ func (d *decoder) connect(p *Pool, n ast.Node) {
 	}
 }
 
-// loopback reports whether every machine that the file names is reached at an
-// address of this very machine. One that hosts does not list is reached by its
+// loopback reports whether every machine that the file names is this very
+// machine, or is reached at an address of it. One that hosts does not list is reached by its
 // name, which could lead anywhere. The servers of the backup pool are known
 // only to the live topology, so exec looks at every address again.
 func (p *Pool) loopback() bool {
 	c := &p.Connect
+	here := func(name string) bool { return c.Local(name) || IsLoopback(c.Address(name)) }
 	for i := range p.Servers {
-		if !IsLoopback(c.Address(p.Servers[i].Name)) {
+		if !here(p.Servers[i].Name) {
 			return false
 		}
 	}
 	for _, h := range c.Hosts {
-		if !IsLoopback(h.Address) {
+		if !here(h.Name) {
 			return false
 		}
 	}
-	return c.Via == "" || IsLoopback(c.Address(c.Via))
+	return c.Via == "" || here(c.Via)
 }
 
 // IsLoopback reports whether address, a host with or without a port, is a
@@ -111,7 +112,7 @@ func (d *decoder) hosts(c *Connect, n ast.Node) {
 	if !ok {
 		return
 	}
-	seen := map[string]bool{}
+	seen, local := map[string]bool{}, ""
 	for _, e := range list {
 		name, ok := d.fqdn(e.name, "server")
 		if !ok {
@@ -133,6 +134,13 @@ func (d *decoder) hosts(c *Connect, n ast.Node) {
 		if _, _, ok := splitAddress(address); !ok {
 			d.errorf(e.value, "%s is not an address: write host:port, as %s", quote(address), quote("10.1.2.3:5986"))
 			continue
+		}
+		if address == Local {
+			if local != "" {
+				d.errorf(e.value, "%s and %s cannot both be local: lrun runs on one machine", local, name)
+				continue
+			}
+			local = name
 		}
 		c.Hosts = append(c.Hosts, Host{Name: name, Address: address})
 	}

@@ -59,15 +59,9 @@ func (d *decoder) pool(p *Pool, root ast.Node) {
 	if n := o["installer"]; n != nil {
 		p.Installer, _ = d.text(n, "installer")
 	}
-	p.Connect = Connect{TLS: true, Auth: Kerberos}
+	p.Connect = Connect{Port: 5986, TLS: true, Auth: Kerberos}
 	if n := o["connect"]; n != nil {
 		d.connect(p, n)
-	}
-	if p.Connect.Port == 0 {
-		p.Connect.Port = 5986
-		if !p.Connect.TLS {
-			p.Connect.Port = 5985
-		}
 	}
 	if n := o["notify"]; n != nil {
 		d.notify(&p.Notify, n)

@@ -139,10 +139,26 @@ type Connect struct {
 // Host is the address of one server.
 type Host struct {
 	Name    string // FQDN, in lower case; a server of either pool, or [Connect.Via]
-	Address string // host:port, or a host alone for [Connect.Port]
+	Address string // host:port, or a host alone for [Connect.Port], or [Local]
 }
 
-// Address is where the named server is reached: host and port.
+// Local is the address of the machine that lrun itself runs on: its cmdlets are
+// run by a powershell.exe that lrun starts, with no connection and no login.
+const Local = "local"
+
+// Local reports whether the named server is the machine that lrun runs on, as
+// the file says it.
+func (c *Connect) Local(name string) bool {
+	for _, h := range c.Hosts {
+		if strings.EqualFold(h.Name, name) {
+			return h.Address == Local
+		}
+	}
+	return false
+}
+
+// Address is where the named server is reached: host and port. It means nothing
+// for one that is [Connect.Local].
 func (c *Connect) Address(name string) string {
 	host := name
 	for _, h := range c.Hosts {

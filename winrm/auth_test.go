@@ -9,10 +9,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/lrun/lrun/internal/kdctest"
 	"github.com/lrun/lrun/pool"
 	"github.com/lrun/lrun/rehearsal"
 	"github.com/lrun/lrun/winrm"
-	"github.com/lrun/lrun/internal/kdctest"
 )
 
 // TestEveryLogin rehearses a night with each way to log in, over TLS and without: the same story as the model's.

@@ -34,6 +34,9 @@ func NewLogin(p *pool.Pool, c Credentials) (Login, error) {
 	secret := c.Password
 	login := Login{Secret: func() string { return secret }}
 	login.Dial = func(server string) (transport.Runner, error) {
+		if p.Connect.Local(server) {
+			return &transport.Local{}, nil
+		}
 		cfg, err := configOf(&p.Connect, server, auth, c)
 		if err != nil {
 			return nil, err

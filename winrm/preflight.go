@@ -160,6 +160,9 @@ func (s *Servers) checkReach(r *Report, live *Live, probes []probe) {
 			continue
 		}
 		r.add(OK, "connection", name, "answers as %s", clean(p.facts.User))
+		if s.pool.Connect.Local(name) {
+			r.add(Warn, "connection", name, "lrun runs on this server itself, whose reboot ends it: log on again afterwards, and lrun resume goes on")
+		}
 		switch skew := p.clock.Abs().Round(time.Second); {
 		case skew >= clockFails:
 			r.add(Fail, "clock", name, "its clock differs from ours by %s; Kerberos allows 5m", skew)

@@ -81,6 +81,9 @@ func onlyLoopback(p *pool.Pool) error {
 		names = append(names, p.Connect.Via)
 	}
 	for _, n := range names {
+		if p.Connect.Local(n) {
+			return fmt.Errorf("the pool file is of a rehearsal (rehearsal: time_scale), which is for modelled servers alone, and %s is this machine itself", n)
+		}
 		if a := p.Connect.Address(n); !pool.IsLoopback(a) {
 			return fmt.Errorf("the pool file is of a rehearsal (rehearsal: time_scale), which is for servers of this machine alone, and %s is at %s", n, a)
 		}
@@ -108,7 +111,7 @@ func (s *Servers) runner(server string) (transport.Runner, error) {
 	if s.closing {
 		return nil, transport.ErrClosed
 	}
-	if s.pool.Rehearsal != nil && !pool.IsLoopback(s.pool.Connect.Address(server)) {
+	if s.pool.Rehearsal != nil && (s.pool.Connect.Local(server) || !pool.IsLoopback(s.pool.Connect.Address(server))) {
 		return nil, fmt.Errorf("a rehearsal reaches servers of this machine alone, and not %s", server)
 	}
 	r, err := s.login.Dial(server)

@@ -19,7 +19,13 @@ type Local struct {
 	Program   string
 	MaxOutput int           // bytes of stdout and stderr together; 4 MiB where 0
 	Grace     time.Duration // for the pipes to close after the process has been killed; 3 s where 0
+
+	once  sync.Once
+	slots chan struct{}
 }
+
+// localCommands is how many processes run at once; others wait for their turn.
+const localCommands = 4
 
 var _ Runner = (*Local)(nil)
 
@@ -36,10 +42,18 @@ func (l *Local) Run(ctx context.Context, commandLine string, stdin []byte) (Resu
 	if err := ctx.Err(); err != nil {
 		return Result{}, fail("command", NotBegun, context.Cause(ctx))
 	}
+	l.once.Do(func() { l.slots = make(chan struct{}, localCommands) })
+	select {
+	case l.slots <- struct{}{}:
+		defer func() { <-l.slots }()
+	case <-ctx.Done():
+		return Result{}, fail("command", NotBegun, context.Cause(ctx))
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 
 	cmd := exec.CommandContext(ctx, l.program(args[0]), args[1:]...) //nolint:gosec // running programs is its task
+	cmd.SysProcAttr = apart()                                        // Ctrl-C is for lrun, which brings the turn to its end; a child would die of it
 	cmd.WaitDelay = l.Grace
 	if cmd.WaitDelay == 0 {
 		cmd.WaitDelay = 3 * time.Second

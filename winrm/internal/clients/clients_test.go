@@ -17,9 +17,9 @@ import (
 	"github.com/masterzen/winrm"
 
 	"github.com/lrun/lrun/internal/golden"
+	"github.com/lrun/lrun/internal/kdctest"
 	"github.com/lrun/lrun/pool"
 	"github.com/lrun/lrun/rehearsal"
-	"github.com/lrun/lrun/internal/kdctest"
 )
 
 var _ = golden.Update // go test -update reaches this package too
