@@ -33,8 +33,15 @@ func TestDiscoverAgreesWithTheFile(t *testing.T) {
 	for _, c := range report.Checks {
 		t.Logf("%-4s %-16s %-20s %s", c.Grade, c.What, c.Server, c.Text)
 	}
-	if report.Worst() == winrm.Fail || report.Installer == "" {
-		t.Errorf("preflight of a quiet pool ends %s, installer %q", report.Worst(), report.Installer)
+	if report.Worst() == winrm.Fail || len(report.Installers) != 1 {
+		t.Errorf("preflight of a quiet pool ends %s, installers %q", report.Worst(), report.Installers)
+	}
+	// Each installer of a runbook is compared.
+	const other = `C:\Updates\Fabric.exe`
+	two := strings.Replace(procedure, "  upgrade", "  upgrade with \"C:\\Updates\\Fabric.exe\"\n  upgrade", 1)
+	report = r.servers.Preflight(t.Context(), live, compile(t, r.pool, two), "")
+	if a, b := report.Installers[other], report.Installers[r.pool.Installer]; a == "" || b == "" || a == b {
+		t.Errorf("installers are %q", report.Installers)
 	}
 }
 

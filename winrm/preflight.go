@@ -35,8 +35,9 @@ type Check struct {
 
 // Report is what preflight found.
 type Report struct {
-	Checks    []Check // by subject, and within it in the pool's order
-	Installer string  // SHA-256 of the installer, the same everywhere; "" where there is none, or where it differs
+	Checks []Check // by subject, and within it in the pool's order
+	// Installers holds the SHA-256, in lower case, of each installer that is the same file on every server, by its path.
+	Installers map[string]string
 }
 
 // Worst is the worst grade of all checks.
@@ -62,12 +63,18 @@ const (
 
 // probe is what preflight has read from one server.
 type probe struct {
-	facts     scripts.FactsResult
-	clock     time.Duration // its clock, less ours
-	installer scripts.InstallerResult
-	held      *HeldError
+	facts      scripts.FactsResult
+	clock      time.Duration    // its clock, less ours
+	installers []installerProbe // in the order of installersOf
+	held       *HeldError
 
-	err, installerErr, heldErr error
+	err, heldErr error
+}
+
+// installerProbe is one installer on one server.
+type installerProbe struct {
+	scripts.InstallerResult
+	err error
 }
 
 // hopProbe is how far a host reaches on, as the identity of the pool file.
@@ -80,7 +87,7 @@ type hopProbe struct {
 // Preflight looks at everything that can spoil the night. It changes nothing. live is what Discover has found; prog is
 // the run to come, or nil where only the pool is looked at; run is the id of a run that goes on, "" for a new one.
 func (s *Servers) Preflight(ctx context.Context, live *Live, prog *interp.Program, run string) *Report {
-	r := &Report{}
+	r := &Report{Installers: map[string]string{}}
 	probes := make([]probe, len(live.Servers))
 	installers := installersOf(s.pool, prog)
 	var all sync.WaitGroup
@@ -144,8 +151,10 @@ func (s *Servers) probe(ctx context.Context, server string, installers []string,
 	} else {
 		p.err = fmt.Errorf("%w: its clock says %q", scripts.ErrNoResult, clean(p.facts.Now))
 	}
-	if len(installers) > 0 {
-		p.installerErr = s.reread(ctx, server, scripts.Installer, scripts.InstallerArgs{Path: installers[0]}, &p.installer)
+	p.installers = make([]installerProbe, len(installers))
+	for i, path := range installers {
+		in := &p.installers[i]
+		in.err = s.reread(ctx, server, scripts.Installer, scripts.InstallerArgs{Path: path}, &in.InstallerResult)
 	}
 	p.held, p.heldErr = s.foreignMark(ctx, server, run)
 	return p
@@ -311,45 +320,43 @@ func checkServices(r *Report, live *Live) {
 	}
 }
 
-// checkInstallers: there, on a local drive, and the same file everywhere.
+// checkInstallers: each there, on a local drive, and the same file everywhere.
 func checkInstallers(r *Report, live *Live, probes []probe, installers []string) {
-	if len(installers) == 0 {
-		return
+	for n, path := range installers {
+		checkInstaller(r, live, probes, n, path)
 	}
+}
+
+func checkInstaller(r *Report, live *Live, probes []probe, n int, path string) {
 	hashes := map[string][]string{}
-	whole := true
+	seen := 0
 	for i := range probes {
-		p, name := &probes[i], live.Servers[i].Name
-		switch {
-		case p.err != nil:
-			whole = false
-			continue
-		case p.installerErr != nil:
-			r.add(Fail, "installer", name, "%s", why(p.installerErr))
-		case !p.installer.Exists:
-			r.add(Fail, "installer", name, "%s is not there", installers[0])
-		case !p.installer.Local:
-			r.add(Fail, "installer", name, "%s is not on a local drive", installers[0])
-		default:
-			hashes[p.installer.SHA256] = append(hashes[p.installer.SHA256], name)
-			r.add(OK, "installer", name, "%s, version %s", installers[0], orNone(clean(p.installer.Version)))
+		name := live.Servers[i].Name
+		if probes[i].err != nil {
 			continue
 		}
-		whole = false
-	}
-	if len(installers) > 1 {
-		r.add(Warn, "installer", "", "the run starts %d installers; only the first, %s, was compared", len(installers), installers[0])
-		whole = false
+		switch in := &probes[i].installers[n]; {
+		case in.err != nil:
+			r.add(Fail, "installer", name, "%s", why(in.err))
+		case !in.Exists:
+			r.add(Fail, "installer", name, "%s is not there", path)
+		case !in.Local:
+			r.add(Fail, "installer", name, "%s is not on a local drive", path)
+		default:
+			seen++
+			hashes[in.SHA256] = append(hashes[in.SHA256], name)
+			r.add(OK, "installer", name, "%s, version %s", path, orNone(clean(in.Version)))
+		}
 	}
 	if len(hashes) > 1 {
 		for _, h := range sortedKeys(hashes) {
-			r.add(Fail, "installer", "", "not the same file everywhere: SHA-256 %s… on %s", h[:min(12, len(h))], some(hashes[h]))
+			r.add(Fail, "installer", "", "%s is not the same file everywhere: SHA-256 %s… on %s", path, h[:min(12, len(h))], some(hashes[h]))
 		}
 		return
 	}
 	for h := range hashes {
-		if whole {
-			r.Installer = h
+		if seen == len(probes) {
+			r.Installers[path] = h
 		}
 	}
 }

@@ -3,12 +3,30 @@ package winrm
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/lrun/lrun/interp"
 	"github.com/lrun/lrun/winrm/scripts"
 )
+
+// KeepInstallers puts on record which files preflight has seen everywhere: path on the servers and SHA-256 in lower case.
+// Another file under that path is not run, by this run or a resumed one. What is on record already stays: all servers of
+// one run get the same file.
+func KeepInstallers(m Memory, seen map[string]string) error {
+	for _, path := range slices.Sorted(maps.Keys(seen)) {
+		if _, kept := m.Get(installerKey(path)); kept {
+			continue
+		}
+		if err := m.Put(installerKey(path), seen[path]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func installerKey(path string) string { return "installer " + strings.ToLower(path) }
 
 // upgrade runs the installer as a job on the server.
 func (t *task) upgrade(ctx context.Context) result {
@@ -20,9 +38,10 @@ func (t *task) upgrade(ctx context.Context) result {
 }
 
 func (t *task) upgradeJob() *job {
+	expected, _ := t.w.opts.Memory.Get(installerKey(t.text))
 	return &job{
 		id: t.w.jobName(t.begunAs(), ""), host: t.w.pool.Servers[t.begunAs().Server].Name, script: scripts.Upgrade,
-		args:  scripts.UpgradeArgs{Path: t.text, Arguments: t.args, SHA256: t.w.opts.InstallerSHA256},
+		args:  scripts.UpgradeArgs{Path: t.text, Arguments: t.args, SHA256: expected},
 		judge: judgeInstaller,
 	}
 }

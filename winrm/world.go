@@ -33,9 +33,6 @@ type Options struct {
 
 	Operator Operator // nil: nobody is there, and every question fails
 	Notifier Notifier // nil: there is no channel, and nothing is sent
-
-	// InstallerSHA256 is what preflight has seen everywhere, in lower case; another file is not run. "" = any.
-	InstallerSHA256 string
 }
 
 // World carries the effects of a run out on real servers. It is made by [NewWorld]; its contract is that of

@@ -177,7 +177,7 @@ func (x *execution) begin(ctx context.Context, e *env, store *runstore.Store, pr
 		return untouched(err)
 	}
 	defer release()
-	sha256, err := x.opening(ctx, e, prog, place, live, claim.ID)
+	installers, err := x.opening(ctx, e, prog, place, live, claim.ID)
 	if err != nil {
 		return err
 	}
@@ -195,7 +195,7 @@ func (x *execution) begin(ctx context.Context, e *env, store *runstore.Store, pr
 		return untouched(err)
 	}
 	defer func() { _ = run.Close() }()
-	n := &night{e: e, run: run, site: place, console: c, json: x.json, step: x.step, sha256: sha256}
+	n := &night{e: e, run: run, site: place, console: c, json: x.json, step: x.step, installers: installers}
 	n.prepare()
 	n.tell("run " + run.ID)
 	res, err := n.play(ctx, interp.Event{Kind: interp.Began})
@@ -240,15 +240,15 @@ func recompile(e *env, prog *interp.Program, p *pool.Pool, set map[string]string
 }
 
 // opening shows the plan, what is there and what speaks against it. It fails where the night must not begin.
-func (x *execution) opening(ctx context.Context, e *env, prog *interp.Program, place site, live *livePool, run string) (sha256 string, err error) {
+func (x *execution) opening(ctx context.Context, e *env, prog *interp.Program, place site, live *livePool, run string) (installers map[string]string, err error) {
 	out := x.out(e)
-	found, sha256 := place.preflight(ctx, live, prog, run)
+	found, installers := place.preflight(ctx, live, prog, run)
 	if err := ctx.Err(); err != nil {
-		return "", err
+		return nil, err
 	}
 	p, err := makePlan(ctx, prog, localStart(time.Now()))
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	_, _ = io.WriteString(out, p.text()+"\n")
 	_, _ = io.WriteString(out, factsText(live.facts))
@@ -256,13 +256,13 @@ func (x *execution) opening(ctx context.Context, e *env, prog *interp.Program, p
 	words, proved := e.proven(prog)
 	_, _ = fmt.Fprintf(out, "Proof: %s\n\n", words)
 	if bad := count(found, against); bad > 0 {
-		return "", usagef("lrun preflight --pool shows all that was looked at", "%s against this night: nothing was touched",
+		return nil, usagef("lrun preflight --pool shows all that was looked at", "%s against this night: nothing was touched",
 			plural(bad, "finding speaks", "findings speak"))
 	}
 	if x.requireProof && !proved {
-		return "", usagef("lrun prove RUNBOOK --pool F --save DIR writes one, DIR being the runbook's folder", "--require-proof: %s: nothing was touched", words)
+		return nil, usagef("lrun prove RUNBOOK --pool F --save DIR writes one, DIR being the runbook's folder", "--require-proof: %s: nothing was touched", words)
 	}
-	return sha256, nil
+	return installers, nil
 }
 
 func factsText(facts []string) string {

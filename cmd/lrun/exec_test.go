@@ -5,10 +5,13 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/lrun/lrun/rehearsal"
 )
 
 // TestExecDoesWhatWasSimulated holds exec against a served pool to simulate with the same pool, scenario and seed: the
@@ -207,6 +210,36 @@ func TestAChangedRunbook(t *testing.T) {
 	p = f.lrun("", "resume")
 	if p.code != exitDone || !strings.Contains(p.out, "Completed") {
 		t.Errorf("a finished run: %v", p)
+	}
+}
+
+// TestTheInstallerIsTheSame runs no other file than the one that preflight saw, in a resumed run as well.
+func TestTheInstallerIsTheSame(t *testing.T) {
+	t.Parallel()
+	f := serveFarm(t, quick, "", nil)
+	if p := f.exec("after:30"); p.code >= 0 {
+		t.Fatalf("%v", p)
+	}
+	upgraded := len(f.happened(rehearsal.EventInstalled))
+	found, _ := filepath.Glob(filepath.Join(f.state, "*", "memory.jsonl"))
+	memory, err := os.ReadFile(found[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	hash := regexp.MustCompile(`[0-9a-f]{64}`)
+	if !hash.Match(memory) {
+		t.Fatalf("no installer is on record:\n%s", memory)
+	}
+	changed := hash.ReplaceAll(memory, []byte(strings.Repeat("0123456789abcdef", 4)))
+	if err := os.WriteFile(found[0], changed, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := f.lrun("", "resume", "--yes")
+	if p.code != exitFailed || !strings.Contains(p.out, "is not the expected one") {
+		t.Errorf("%v", p)
+	}
+	if n := len(f.happened(rehearsal.EventInstalled)); n != upgraded {
+		t.Errorf("%d servers were upgraded with another file", n-upgraded)
 	}
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -106,8 +107,11 @@ func (s *liveSite) world(o worldOptions) (liveWorld, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := winrm.KeepInstallers(memory, o.installers); err != nil {
+		return nil, errors.Join(err, memory.Close())
+	}
 	options := winrm.Options{
-		Program: o.prog, Run: o.run, From: o.from, Memory: memory, Render: o.render, Operator: o.console, InstallerSHA256: o.sha256,
+		Program: o.prog, Run: o.run, From: o.from, Memory: memory, Render: o.render, Operator: o.console,
 	}
 	if o.notify != nil {
 		options.Notifier = o.notify
@@ -188,10 +192,10 @@ func serverWords(v *winrm.LiveServer) string {
 	return words
 }
 
-func (s *liveSite) preflight(ctx context.Context, live *livePool, prog *interp.Program, run string) ([]finding, string) {
+func (s *liveSite) preflight(ctx context.Context, live *livePool, prog *interp.Program, run string) ([]finding, map[string]string) {
 	l, ok := live.found.(*winrm.Live)
 	if !ok {
-		return nil, ""
+		return nil, nil
 	}
 	r := s.servers.Preflight(ctx, l, prog, run)
 	all := make([]finding, len(r.Checks))
@@ -207,7 +211,7 @@ func (s *liveSite) preflight(ctx context.Context, live *livePool, prog *interp.P
 			all[i].grade = against
 		}
 	}
-	return all, r.Installer
+	return all, r.Installers
 }
 
 // mark leaves the marks. A run whose mark somebody else has taken is not stopped, for both would then leave servers half

@@ -22,7 +22,8 @@ type night struct {
 	console *console
 	json    bool
 	step    bool
-	sha256  string
+
+	installers map[string]string // that preflight saw everywhere
 
 	begin    start
 	progress *progress
@@ -68,7 +69,7 @@ func (n *night) views(prog *interp.Program) {
 func (n *night) play(ctx context.Context, first interp.Event) (interp.Result, error) {
 	w, err := n.site.world(worldOptions{
 		prog: n.run.Program, run: n.run.ID, folder: n.run.Folder(), from: first.At, render: n.run.Machine.Render,
-		console: n.console, notify: newNotifier(n.run.Program.Pool), sha256: n.sha256,
+		console: n.console, notify: newNotifier(n.run.Program.Pool), installers: n.installers,
 	})
 	if err != nil {
 		return interp.Result{}, err

@@ -219,6 +219,14 @@ func (x *resumption) opening(ctx context.Context, n *night) error {
 	if list := live.against(prog, n.run.Machine); len(list) > 0 {
 		_, _ = fmt.Fprintf(out, "Since the journal's last record:\n  %s\n\n", strings.Join(list, "\n  "))
 	}
+	// In the middle of a night something always speaks against one: a server is down, the pool is Busy. So preflight is
+	// here for the person who has to say whether the run goes on, and forbids nothing; marks and installers do.
+	var found []finding
+	found, n.installers = n.site.preflight(ctx, live, prog, n.run.ID)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	_, _ = io.WriteString(out, findingsText(found, false))
 	if len(live.differences) > 0 {
 		_, _ = fmt.Fprintln(out, "The live pool differs from the journal:")
 		for _, d := range live.differences {

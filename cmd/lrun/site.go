@@ -13,8 +13,8 @@ type site interface {
 	// discover reads what is there. It changes nothing. An error means that the pool cannot be read.
 	discover(ctx context.Context) (*livePool, error)
 	// preflight looks for what speaks against the night, prog being nil where only the pool is looked at, and run the id
-	// of the run to come. It changes nothing. sha256 is that of the installer, where it is the same everywhere.
-	preflight(ctx context.Context, live *livePool, prog *interp.Program, run string) (all []finding, sha256 string)
+	// of the run to come. It changes nothing. installers holds the SHA-256 of each installer that is the same everywhere.
+	preflight(ctx context.Context, live *livePool, prog *interp.Program, run string) (all []finding, installers map[string]string)
 	// mark leaves the mark of a run with a heartbeat on every front end of the pool and of its pair. It fails where
 	// another run's mark lives there. release takes it away again; tell is for what becomes of it meanwhile.
 	mark(ctx context.Context, run string, tell func(string)) (release func(), err error)
@@ -38,7 +38,8 @@ type worldOptions struct {
 	render  func(t *interp.Text, server int8) string
 	console *console
 	notify  *notifier
-	sha256  string // of the installer that preflight saw everywhere; "" = any
+
+	installers map[string]string // path and SHA-256 of those that preflight saw everywhere; of others any is run
 }
 
 // livePool is what discover found.
