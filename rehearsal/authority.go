@@ -15,6 +15,10 @@ import (
 
 // Authority is a private certificate authority for one rehearsal. Its key is in memory alone.
 type Authority struct {
+	// ServersUntil ends the validity of the certificates of the servers, to rehearse one that has expired; the zero time
+	// is that of the authority's own.
+	ServersUntil time.Time
+
 	key  *ecdsa.PrivateKey
 	cert *x509.Certificate
 }
@@ -38,7 +42,7 @@ func NewAuthority() (*Authority, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Authority{key, cert}, nil
+	return &Authority{key: key, cert: cert}, nil
 }
 
 func template(name string) *x509.Certificate {
@@ -80,6 +84,9 @@ func (a *Authority) Client(user string) (certPEM, keyPEM []byte, err error) {
 func (a *Authority) server(names []string, address string) (*tls.Config, error) {
 	t := template(names[0])
 	t.KeyUsage, t.ExtKeyUsage = x509.KeyUsageDigitalSignature, []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
+	if !a.ServersUntil.IsZero() {
+		t.NotAfter = a.ServersUntil
+	}
 	t.DNSNames = append([]string{"localhost"}, names...)
 	t.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}
 	if host, _, err := net.SplitHostPort(address); err == nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"slices"
 	"strings"
 	"sync"
@@ -12,6 +13,7 @@ import (
 	"github.com/lrun/lrun/interp"
 	"github.com/lrun/lrun/pool"
 	"github.com/lrun/lrun/winrm/scripts"
+	"github.com/lrun/lrun/winrm/transport"
 )
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
@@ -108,9 +110,49 @@ func (s *Servers) discoverServers(ctx context.Context, l *Live, names []string) 
 		}
 	}
 	if len(serving)+len(others) == 0 {
-		return nil, fmt.Errorf("no server of %s answers: %w", s.pool.Name, errors.Join(errs...))
+		return nil, &NobodyAnswersError{Pool: s.pool.Name, Servers: names, Errs: errs}
 	}
 	return append(serving, others...), nil
+}
+
+// NobodyAnswersError is a pool none of whose servers answers.
+type NobodyAnswersError struct {
+	Pool    string   // FQDN
+	Servers []string // FQDNs
+	Errs    []error  // why, one a server
+}
+
+// Error names the servers by reason: mostly there is one reason for all.
+func (e *NobodyAnswersError) Error() string {
+	by := map[string][]string{}
+	var reasons []string
+	for i, err := range e.Errs {
+		reason := reasonOf(err)
+		if by[reason] == nil {
+			reasons = append(reasons, reason)
+		}
+		by[reason] = append(by[reason], e.Servers[i])
+	}
+	text := "no server of " + e.Pool + " answers"
+	for _, reason := range reasons {
+		text += fmt.Sprintf("\n%s: %s", some(by[reason]), reason)
+	}
+	return text
+}
+
+func (e *NobodyAnswersError) Unwrap() []error { return e.Errs }
+
+// reasonOf is an error without the address of its server, so that servers with one reason can be told together.
+func reasonOf(err error) string {
+	var t *transport.TLSError
+	var dial *net.OpError
+	switch {
+	case errors.As(err, &t):
+		return clean(t.Reason)
+	case errors.As(err, &dial) && dial.Op == "dial":
+		return clean(dial.Err.Error())
+	}
+	return why(err)
 }
 
 func liveServer(name string, s status, err error) LiveServer {

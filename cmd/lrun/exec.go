@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -46,7 +47,9 @@ closed window or Ctrl-C, lrun resume goes on with it.
       --json             one JSON object a line for each event
 
 The password comes from LRUN_PASSWORD, from the keyring of the operating system
-(service lrun, the user of the pool file), or is asked for.
+(service lrun, the user of the pool file), or is asked for. Of files: SSL_CERT_FILE
+names the authorities to trust instead of those of the system, KRB5_CONFIG the
+krb5.conf, LRUN_CERTIFICATE the certificate and key of auth: certificate (PEM).
 
 Ctrl-C once, or lrun pause, ends the run after the turn under way; twice, after the
 actions in flight; three times, now. Exit codes: 0 done, 1 failed or aborted, 2
@@ -286,5 +289,13 @@ func untouched(err error) error {
 	if errors.As(err, &usage) {
 		return err
 	}
-	return usagef("", "%s: nothing was touched", strings.TrimRight(err.Error(), "."))
+	hint := ""
+	if unknown := (x509.UnknownAuthorityError{}); errors.As(err, &unknown) {
+		hint = "where the servers' certificates come from an authority of your own, " + authorityVar + " names the file (PEM) that holds it"
+	}
+	first, rest, more := strings.Cut(err.Error(), "\n")
+	if more {
+		rest = "\n" + rest
+	}
+	return usagef(hint, "%s: nothing was touched%s", strings.TrimRight(first, "."), rest)
 }

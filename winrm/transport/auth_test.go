@@ -257,7 +257,7 @@ func TestTLS(t *testing.T) {
 	}{
 		{"private CA", ca.server(good, time.Hour), ca.pem, ""},
 		{"wrong name", ca.server([]string{"fe02.contoso.com"}, time.Hour), ca.pem, "is for fe02.contoso.com, not for fe01.contoso.com"},
-		{"expired", ca.server(good, -time.Hour), ca.pem, "and not now"},
+		{"expired", ca.server(good, -time.Hour), ca.pem, "the certificate expired on 20"},
 		{"other CA", other.server(good, time.Hour), ca.pem, "not trusted here"},
 		{"system CAs", ca.server(good, time.Hour), nil, "not trusted here"},
 		{"no TLS", nil, ca.pem, "does not speak TLS"},

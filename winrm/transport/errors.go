@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"time"
 	"unicode"
 )
 
@@ -120,10 +121,13 @@ func explainTLS(host, name string, err error) error {
 	case errors.As(err, &wrongName):
 		return say("the certificate is for %s, not for %s", certNames(wrongName.Certificate), name)
 	case errors.As(err, &unknown):
-		return say("the certificate was issued by an authority that is not trusted here; give its CA file")
+		return say("the certificate was issued by an authority that is not trusted here")
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		return say("the certificate is valid from %s to %s, and not now",
-			invalid.Cert.NotBefore.UTC().Format("2006-01-02"), invalid.Cert.NotAfter.UTC().Format("2006-01-02"))
+		const minute = "2006-01-02 15:04 UTC"
+		if c := invalid.Cert; time.Now().Before(c.NotBefore) {
+			return say("the certificate is not valid before %s: compare the clocks", c.NotBefore.UTC().Format(minute))
+		}
+		return say("the certificate expired on %s", invalid.Cert.NotAfter.UTC().Format(minute))
 	case errors.As(err, &invalid), errors.As(err, &verify):
 		return say("the certificate is not valid: %s", oneLine(err.Error(), 200))
 	case errors.As(err, &record):
