@@ -247,7 +247,7 @@ func (s *Servers) reread(ctx context.Context, server string, script scripts.Scri
 		var dial *net.OpError
 		var wrong *WrongServerError
 		switch {
-		case errors.As(err, &wrong):
+		case errors.As(err, &wrong), errors.Is(err, transport.ErrOutputLimit):
 			return err
 		case err == nil, refused(err), loginRefused(err), untrusted(err), ctx.Err() != nil, pause > 400*time.Millisecond:
 			return err
