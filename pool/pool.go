@@ -133,7 +133,7 @@ type Connect struct {
 	Hosts    []Host // where a name does not resolve by itself, in file order
 	Via      string // FQDN of the machine that runs pool-wide cmdlets; "" = a front end
 	Identity Identity
-	User     string // CONTOSO\lync-admin, or user@contoso.com; "" = who runs lrun
+	User     string // CONTOSO\lync-admin, or user@contoso.com; "" = none named
 }
 
 // Host is the address of one server.

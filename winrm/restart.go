@@ -96,7 +96,7 @@ func (t *task) setBootMark(ctx context.Context) (scripts.BootMarkResult, *result
 
 // untilRebooted asks for the reboot and waits until boot time and nonce both prove it.
 func (t *task) untilRebooted(ctx context.Context, mark scripts.BootMarkResult) *result {
-	t.note("the server had not come back when the bound passed")
+	t.note("the server has not come back")
 	asked := time.Duration(-1)
 	for pace := newPacer(); ; {
 		if now := t.w.clock.now(); asked < 0 || now-asked >= askAgain {

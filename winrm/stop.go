@@ -129,7 +129,7 @@ func (t *task) untilStopped(ctx context.Context) *result {
 func (t *task) noteStopping(s status) {
 	left := s.notStopped()
 	if n := s.sessions(); n > 0 && len(s.in("Paused", "PausePending")) > 0 {
-		t.note("%d sessions were left; still to stop: %s", n, some(left))
+		t.note("%d sessions are left; still to stop: %s", n, some(left))
 		return
 	}
 	t.note("still to stop: %s", some(left))

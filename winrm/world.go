@@ -232,6 +232,19 @@ func (t *task) seen() string {
 	return t.last
 }
 
+// Seen tells what the effects under way have seen last of what they wait for, by server; [interp.Pool] is the pool's.
+func (w *World) Seen() map[int8]string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	seen := map[int8]string{}
+	for _, t := range w.flight {
+		if text := t.seen(); text != "" {
+			seen[t.e.Server] = w.redacted(text)
+		}
+	}
+	return seen
+}
+
 // tell queues an event at the time that it is now.
 func (w *World) tell(ev interp.Event) {
 	w.mu.Lock()

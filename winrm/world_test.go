@@ -131,7 +131,7 @@ func TestDrain(t *testing.T) {
 		defer w.Close()
 		e := effect(w, interp.Stop, 0, time.Hour)
 		ev := f.end(w, e)
-		expect(t, ev, interp.Failed, true, "7 sessions were left; still to stop: RTCSRV")
+		expect(t, ev, interp.Failed, true, "7 sessions are left; still to stop: RTCSRV")
 		if ev.At < time.Hour || ev.At > time.Hour+time.Minute {
 			t.Errorf("it ended at %s", ev.At)
 		}

@@ -30,6 +30,7 @@ type night struct {
 	screen   *screen
 	desc     *interp.Describer
 	steered  *steered
+	seenLast func() map[int8]string
 	seq      int64 // of the last record that is in the journal
 	failed   error // of writing to stdout
 }
@@ -60,7 +61,7 @@ func (n *night) views(prog *interp.Program) {
 		if n.steered == nil {
 			return nil
 		}
-		return n.progress.lines(n.steered.now())
+		return n.progress.lines(n.steered.now(), n.seenLast())
 	})
 	n.console.still = n.screen.hush
 }
@@ -77,7 +78,7 @@ func (n *night) play(ctx context.Context, first interp.Event) (interp.Result, er
 	defer w.Close()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // Ctrl-C is an event of the run from here on
 	defer cancel()
-	n.steered = steer(w, w.Now)
+	n.steered, n.seenLast = steer(w, w.Now), w.Seen
 	n.steered.last = first.At
 	n.steered.arrived = func(*interp.Event) { n.tap("before", n.seq+1) }
 	if n.step {

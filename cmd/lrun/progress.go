@@ -12,8 +12,8 @@ import (
 )
 
 // progress is what the live view and the heartbeat show of a run: where each server stands, what each wait waits for,
-// since when, and what ends it. It is made of the records that are in the journal, and of nothing else. It is safe for
-// concurrent use.
+// since when, and what ends it. It is made of the records that are in the journal; what a wait has seen last comes from the
+// World beside them. It is safe for concurrent use.
 type progress struct {
 	prog  *interp.Program
 	begin start
@@ -112,8 +112,8 @@ func (p *progress) record(r *interp.Record) {
 	}
 }
 
-// words is a step under way: what, since when, and what ends it.
-func (p *progress) words(d *doing, now time.Duration) string {
+// words is a step under way: what, what it has seen last, since when, and what ends it.
+func (p *progress) words(d *doing, now time.Duration, seen string) string {
 	var b strings.Builder
 	in := &p.prog.Instrs[d.pc]
 	b.WriteString(d.phrase)
@@ -123,7 +123,10 @@ func (p *progress) words(d *doing, now time.Duration) string {
 	if d.last != "" {
 		b.WriteString(": " + clip(d.last))
 	}
-	if d.sessions > 0 {
+	switch {
+	case seen != "":
+		b.WriteString(", " + clip(seen))
+	case d.sessions > 0:
 		fmt.Fprintf(&b, ", %s left", plural(int(d.sessions), "session", "sessions"))
 	}
 	fmt.Fprintf(&b, "; since %s (%s)", p.begin.words(d.since), took(now-d.since))
@@ -142,8 +145,8 @@ func (p *progress) words(d *doing, now time.Duration) string {
 }
 
 // lines is the run at a moment: one line for each server that is neither done nor due, for the pool's own step, and for
-// the window.
-func (p *progress) lines(now time.Duration) []string {
+// the window. seen is what waits have seen last, by server.
+func (p *progress) lines(now time.Duration, seen map[int8]string) []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var rows [][2]string
@@ -153,7 +156,7 @@ func (p *progress) lines(now time.Duration) []string {
 		s, d := &p.servers[i], &p.under[i]
 		switch {
 		case d.is:
-			rows = append(rows, [2]string{s.Domain + " " + names[i], p.words(d, now)})
+			rows = append(rows, [2]string{s.Domain + " " + names[i], p.words(d, now, seen[int8(i)])})
 		case s.State == interp.ServerDone:
 			done = append(done, names[i])
 		case s.State == interp.ServerDue || s.State == interp.ServerIdle:
@@ -163,7 +166,7 @@ func (p *progress) lines(now time.Duration) []string {
 		}
 	}
 	if d := &p.under[pool.MaxServers]; d.is {
-		rows = append(rows, [2]string{"pool", p.words(d, now)})
+		rows = append(rows, [2]string{"pool", p.words(d, now, seen[interp.Pool])})
 	}
 	if len(done) > 0 {
 		rows = append(rows, [2]string{"done", strings.Join(done, " ")})

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -152,7 +153,7 @@ func TestProgress(t *testing.T) {
 	for ev := (interp.Event{Kind: interp.Began}); ; {
 		for ; ev.At >= next && ev.Kind != interp.Began; next += 13 * time.Minute {
 			fmt.Fprintf(&b, "%s\n", begin.words(next))
-			for _, l := range p.lines(next) {
+			for _, l := range p.lines(next, nil) {
 				fmt.Fprintf(&b, "  %s\n", l)
 			}
 		}
@@ -172,4 +173,26 @@ func TestProgress(t *testing.T) {
 		}
 	}
 	golden.Check(t, "testdata/progress.txt", []byte(b.String()))
+}
+
+// TestProgressTellsWhatIsWaitedFor puts what a wait has seen last before since when and until when it waits.
+func TestProgressTellsWhatIsWaitedFor(t *testing.T) {
+	e, _, _ := testEnv()
+	prog, err := e.compile("lync2013-cu", &target{pool: "contoso-6"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pc := slices.IndexFunc(prog.Instrs, func(in interp.Instr) bool { return in.Action == interp.Restart })
+	p := newProgress(prog, start{given: true, clock: 22 * time.Hour})
+	p.servers = interp.New(prog, interp.Args{}).Servers()
+	p.under[1] = doing{is: true, pc: int32(pc), phrase: "restart", since: time.Hour, until: 90 * time.Minute, tries: 1}
+	p.servers[1].Domain = "UD2"
+	for seen, want := range map[string]string{
+		"": "UD2 fe02  restart; since 23:00:00 (5m), until 23:30:00 at most",
+		"these do not run yet: RTCSRV (Starting)": "UD2 fe02  restart, these do not run yet: RTCSRV (Starting); since 23:00:00 (5m), until 23:30:00 at most",
+	} {
+		if got := p.lines(65*time.Minute, map[int8]string{1: seen})[0]; got != want {
+			t.Errorf("%q\nwant %q", got, want)
+		}
+	}
 }

@@ -26,7 +26,8 @@ type site interface {
 // liveWorld is a World on the clock of the wall, or on one that a rehearsal runs faster.
 type liveWorld interface {
 	interp.World
-	Now() time.Duration // since the start of the run
+	Now() time.Duration    // since the start of the run
+	Seen() map[int8]string // what is waited for has been seen to be, by server
 	Close()
 }
 
