@@ -13,6 +13,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/lrun/lrun/pool"
@@ -119,10 +120,12 @@ func (o *Options) auths() ([]wsman.Auth, error) {
 
 // Server is a modelled pool that is being served.
 type Server struct {
-	opts  Options
-	night *night
-	wsman *wsman.Server
-	held  []*os.File // the addresses
+	opts     Options
+	night    *night
+	wsman    *wsman.Server
+	held     []*os.File // the addresses
+	messages atomic.Uint64
+	commands atomic.Uint64
 }
 
 // Serve listens on an address for each server and begins the night. The error says what does not fit; nothing listens then.
@@ -146,7 +149,7 @@ func Serve(o Options) (*Server, error) {
 		}
 	}
 	s.wsman = wsman.NewServer(wsman.Options{
-		Auth: auth, TLS: conf, Faults: o.Faults, OnMessage: o.OnMessage, Limits: o.Limits, ErrorLog: o.ErrorLog,
+		Auth: auth, TLS: conf, Faults: o.Faults, OnMessage: s.count, Limits: o.Limits, ErrorLog: o.ErrorLog,
 		OnLogon: s.night.logon,
 	})
 	s.night.mu.Lock()
@@ -303,6 +306,21 @@ func (s *Server) Host(name string) *wsman.Host {
 	}
 	return nil
 }
+
+// count counts a message, and hands it on to who asked for it.
+func (s *Server) count(m wsman.MessageInfo) {
+	s.messages.Add(1)
+	if m.Action == wsman.ActionCommand {
+		s.commands.Add(1)
+	}
+	if s.opts.OnMessage != nil {
+		s.opts.OnMessage(m)
+	}
+}
+
+// Messages is how many messages have come to all servers together, those of logons not counted, and how many of them
+// were to begin a command.
+func (s *Server) Messages() (all, commands uint64) { return s.messages.Load(), s.commands.Load() }
 
 // User is the one account that may log on.
 func (s *Server) User() string { return s.opts.User }

@@ -119,6 +119,8 @@ func (s *serving) run(ctx context.Context, e *env) (err error) {
 	err = s.announce(e, srv, o)
 	if err == nil {
 		<-ctx.Done()
+		messages, commands := srv.Messages()
+		err = e.print(plural(int(messages), "message", "messages") + " came, with " + plural(int(commands), "command", "commands") + "\n")
 	}
 	if closeErr := srv.Close(); err == nil {
 		err = closeErr

@@ -6,15 +6,18 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
 	"io"
 	"io/fs"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/lrun/lrun/pool"
+	"github.com/lrun/lrun/winrm/transport"
 )
 
 // served is what `lrun serve` wrote, with the moment at which it did.
@@ -30,8 +33,8 @@ func (w *watchedFiles) Write(name string, data []byte) error {
 	return w.osFiles.Write(name, data)
 }
 
-// startServe runs the command until it says that it serves, and gives what ends it.
-func startServe(t *testing.T, files filer, args ...string) (stdout string, end func() int) {
+// startServe runs the command until it says that it serves, and gives what ends it and tells its last words.
+func startServe(t *testing.T, files filer, args ...string) (stdout string, end func() (code int, last string)) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	read, write := io.Pipe()
@@ -54,9 +57,13 @@ func startServe(t *testing.T, files filer, args ...string) (stdout string, end f
 	for lines.Scan() {
 		stdout += lines.Text() + "\n"
 		if lines.Text() == "Ctrl-C ends it" {
-			return stdout, func() int {
+			return stdout, func() (int, string) {
 				cancel()
-				return <-code
+				last := ""
+				for lines.Scan() {
+					last += lines.Text() + "\n"
+				}
+				return <-code, last
 			}
 		}
 	}
@@ -109,8 +116,13 @@ func TestServeWritesThePoolFileLast(t *testing.T) {
 		t.Errorf("%+v", p.Connect)
 	}
 	trust(t, name, p)
-	if code := end(); code != exitDone {
-		t.Errorf("exit code %d", code)
+	// The connections of trust carried no message; speak sends six, or more where the output comes in pieces.
+	speak(t, name, p)
+	code, last := end()
+	var messages, commands int
+	_, err = fmt.Sscanf(last, "%d messages came, with %d command\n", &messages, &commands)
+	if code != exitDone || err != nil || messages < 6 || commands != 1 {
+		t.Errorf("exit code %d, last words %q", code, last)
 	}
 	text, err := os.ReadFile(log)
 	if err != nil || !strings.HasPrefix(string(text), `{"t":0.0,"event":"night","pool":"pool01.contoso.com"}`) {
@@ -149,5 +161,28 @@ func trust(t *testing.T, name string, p *pool.Pool) {
 	}
 	if _, err := tls.Dial("tcp", p.Connect.Address("fe01.contoso.com"), &tls.Config{RootCAs: roots, ServerName: "fe99.contoso.com"}); err == nil {
 		t.Error("the certificate holds for another server")
+	}
+}
+
+// speak runs a command on the first server, in a shell: its beginning, the command, its input, its output, and both ends.
+func speak(t *testing.T, name string, p *pool.Pool) {
+	t.Helper()
+	ca, err := os.ReadFile(name + ".ca.pem")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := netip.MustParseAddrPort(p.Connect.Address("fe01.contoso.com"))
+	s, err := transport.Open(transport.Config{
+		Host: addr.Addr().String(), Port: int(addr.Port()), TLS: true, CA: ca, ServerName: "fe01.contoso.com",
+		Auth: transport.Basic(transport.NewCredential("night-admin", "not-for-any-log 2")),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, err := s.Run(t.Context(), "hostname", nil); err != nil || string(r.Stdout) != "fe01\r\n" {
+		t.Errorf("%q, %v", r.Stdout, err)
+	}
+	if err := s.Close(t.Context()); err != nil {
+		t.Error(err)
 	}
 }
