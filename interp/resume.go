@@ -1,6 +1,10 @@
 package interp
 
-import "github.com/lrun/lrun/pool"
+import (
+	"time"
+
+	"github.com/lrun/lrun/pool"
+)
 
 // resume lets a run go on that had stopped, or whose lrun was killed. A pool action whose end nobody knows is settled
 // first, because the pool's state follows from it; then the pool is looked at; then the servers' actions are settled.
@@ -43,6 +47,9 @@ func (m *Machine) resume(ev *Event) {
 	m.resumeServers(ev)
 	m.resumeMain(ev)
 }
+
+// WindowEnd is when no new turn begins any more, since the start of the run; 0 where there is no window.
+func (m *Machine) WindowEnd() time.Duration { return m.st.windowEnd }
 
 // newWindow opens a new window where the old one is over; one that is not over stays as it is.
 func (m *Machine) newWindow(ev *Event) {

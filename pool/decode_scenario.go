@@ -15,7 +15,7 @@ var (
 	startShape    = &shape{name: "start", keys: []string{"version", "stopped", "disabled", "down", "reboot_pending", "rgs_stuck", "stale",
 		"failed_over", "edge", "database_due", "cms", "sql", "backup", "backup_pool"}}
 	backupShape  = &shape{name: "start: backup", keys: []string{"here", "backup"}}
-	answersShape = &shape{name: "answers", keys: []string{"confirm", "resume"}}
+	answersShape = &shape{name: "answers", keys: []string{"confirm"}}
 )
 
 // maxFaults bounds a scenario; nobody reads a night with more.
@@ -89,9 +89,6 @@ func (d *scenarioDecoder) answers(a *Answers, n ast.Node) {
 		for _, item := range items {
 			a.Confirm = append(a.Confirm, d.answer(item, "answers: confirm"))
 		}
-	}
-	if n := o["resume"]; n != nil {
-		a.Resume = d.answer(n, "answers: resume")
 	}
 }
 

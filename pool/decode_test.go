@@ -289,7 +289,7 @@ func TestScenarioValues(t *testing.T) {
   backup: {here: nonsteady, backup: error}
   backup_pool: insufficient
 seed: 7
-answers: {confirm: [yes, no], resume: none}
+answers: {confirm: [yes, no]}
 `
 	got, err := pool.DecodeScenario("x", []byte(src), p)
 	if err != nil {
@@ -303,7 +303,7 @@ answers: {confirm: [yes, no], resume: none}
 			CMS: pool.CMSHere, SQL: pool.SQLLost, Backup: pool.BackupNonSteady, PartnerBackup: pool.BackupError, BackupPool: pool.Insufficient,
 		},
 		Seed:    &seed,
-		Answers: pool.Answers{Confirm: []pool.Answer{pool.Yes, pool.No}, Resume: pool.Silent},
+		Answers: pool.Answers{Confirm: []pool.Answer{pool.Yes, pool.No}},
 		Source:  []byte(src),
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

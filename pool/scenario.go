@@ -87,7 +87,6 @@ func (b BackupState) Steady() bool { return b == BackupSteady || b == BackupFina
 // Answers is what the person says when asked.
 type Answers struct {
 	Confirm []Answer // to each `confirm` in turn; Yes once the list is used up
-	Resume  Answer   // to the differences that a resume shows
 }
 
 // Answer is one answer of a person. The zero Answer is Yes.

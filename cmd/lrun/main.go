@@ -56,8 +56,10 @@ func processEnv() *env {
 	return e
 }
 
+// notifyInterrupts also sees to it that a night does not end because a pager or a log that it is piped into has.
 func notifyInterrupts(c chan<- os.Signal) func() {
-	signal.Notify(c, os.Interrupt, syscall.SIGTERM)
+	signal.Ignore(syscall.SIGPIPE)
+	signal.Notify(c, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	return func() { signal.Stop(c) }
 }
 

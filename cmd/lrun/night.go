@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/lrun/lrun/interp"
@@ -95,7 +96,7 @@ func (n *night) play(ctx context.Context, first interp.Event) (interp.Result, er
 	watch.Go(func() { n.beats(stop) })
 	n.tap("before", n.seq+1)
 	res, err := interp.DriveJournaled(ctx, n.run.Machine, n.steered, n.run.Journal, first)
-	return res, errors.Join(err, n.failed)
+	return res, err
 }
 
 // tap is where a test kills lrun: before a record is written, and once it is in the journal.
@@ -146,17 +147,22 @@ func (n *night) askStep(ctx context.Context, e *interp.Effect) bool {
 	return err == nil && yes
 }
 
-// signals turns Ctrl-C into events: once pauses, twice interrupts, three times ends lrun now.
+// signals turns Ctrl-C into events: once pauses, twice interrupts, three times ends lrun now. A terminal that goes away
+// pauses: nobody watches any more, and a turn in its middle is no place to stop.
 func (n *night) signals(ctx context.Context, now context.CancelFunc) {
 	c := make(chan os.Signal, 3)
 	defer n.e.interrupts(c)()
-	for count := 1; ; count++ {
+	for count := 1; ; {
 		select {
 		case <-ctx.Done():
 			return
 		case sig := <-c:
-			if sig != os.Interrupt && count < 2 {
-				count = 2 // a polite request of the operating system to end
+			switch sig {
+			case syscall.SIGHUP:
+				n.steered.signal(interp.Pause)
+				continue
+			case syscall.SIGTERM:
+				count = max(count, 2) // a polite request of the operating system to end
 			}
 			switch {
 			case count == 1:
@@ -169,6 +175,7 @@ func (n *night) signals(ctx context.Context, now context.CancelFunc) {
 				now()
 				return
 			}
+			count++
 		}
 	}
 }
@@ -237,10 +244,12 @@ func (n *night) ended(res interp.Result, err error) error {
 		n.e.fail(err.Error(), n.hint())
 		return exitCode(exitUnfinished)
 	}
+	// The journal has it all: an output that nobody takes any more changes nothing about how the run ended.
 	if !n.json {
-		if err := n.e.print("\n" + endText(n.run.Program, n.begin, &res, n.run.ID)); err != nil {
-			return err
-		}
+		n.failed = n.e.print("\n" + endText(n.run.Program, n.begin, &res, n.run.ID))
+	}
+	if n.failed != nil {
+		n.e.fail(n.failed.Error(), "lrun status "+n.run.ID+" tells how the run ended")
 	}
 	if code := res.ExitCode(); code != exitDone {
 		return exitCode(code)

@@ -60,7 +60,12 @@ func (p *progress) take(m *interp.Machine, out *interp.Output) {
 	for i := range out.Records {
 		p.record(&out.Records[i])
 	}
-	p.servers = m.Servers()
+	p.stands(m)
+}
+
+// stands takes over what the machine alone knows; p.mu is held, or nobody else sees p yet.
+func (p *progress) stands(m *interp.Machine) {
+	p.servers, p.window = m.Servers(), m.WindowEnd()
 }
 
 func (p *progress) record(r *interp.Record) {
@@ -101,12 +106,6 @@ func (p *progress) record(r *interp.Record) {
 	case interp.RecResume:
 		p.under = [pool.MaxServers + 1]doing{}
 		p.turn, p.stop, p.ending = "", "", ""
-		if p.window > 0 && r.At >= p.window {
-			p.window = 0 // a new one, whose end is the machine's to know
-			if w := p.prog.Window; w.For > 0 {
-				p.window = r.At + w.For
-			}
-		}
 	case interp.RecFinish:
 		p.ending = r.Final.String()
 	}

@@ -260,7 +260,7 @@ func (n *night) past(store *runstore.Store) error {
 	if m, _, err = j.Replay(n.run.Program, nil); err != nil {
 		return err
 	}
-	n.progress.servers = m.Servers()
+	n.progress.stands(m)
 	return nil
 }
 

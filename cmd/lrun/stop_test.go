@@ -111,6 +111,13 @@ func TestCtrlC(t *testing.T) {
 			r.until("the operator interrupts")
 			r.ctrlC()
 		}, exitInterrupted, "broken-off"},
+		{"the terminal is gone", func(t *testing.T, _ *farm, r *running) {
+			for range 3 {
+				if err := r.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+					t.Error(err)
+				}
+			}
+		}, exitUnfinished, "paused"},
 		{"lrun pause", func(t *testing.T, f *farm, _ *running) {
 			if p := f.lrun("", "pause"); p.code != exitDone {
 				t.Errorf("lrun pause: %v", p)
@@ -135,6 +142,34 @@ func TestCtrlC(t *testing.T) {
 				t.Error("the turn under way was not brought to its end")
 			}
 			f.completes()
+		})
+	}
+}
+
+// TestNobodyReadsAnyMore lets the night go on to its end when what its output is piped into has ended.
+func TestNobodyReadsAnyMore(t *testing.T) {
+	for flag, begun := range map[string]string{"--json": `"action":"upgrade"`, "--json=false": "upgrade begins"} {
+		t.Run(flag, func(t *testing.T) {
+			t.Parallel()
+			f := serveFarm(t, quick, "", nil)
+			cmd := f.command("", "exec", "nightly.lrun", "--pool", f.poolFile, "--yes", flag)
+			out, err := cmd.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			for lines := bufio.NewScanner(out); lines.Scan() && !strings.Contains(lines.Text(), begun); {
+			}
+			_ = out.Close()
+			if err := cmd.Wait(); err != nil {
+				t.Error(err)
+			}
+			f.installedOnce()
+			if p := f.lrun("", "status"); !strings.Contains(p.out, ": completed\n") {
+				t.Errorf("%v", p)
+			}
 		})
 	}
 }
