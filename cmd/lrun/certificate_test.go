@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/lrun/lrun/pool"
 	"github.com/lrun/lrun/sim/explore"
 )
 
@@ -50,6 +51,12 @@ func TestProven(t *testing.T) {
 	if words, ok := proven("contoso-6"); ok || !strings.Contains(words, "the topology or the model of the pool") {
 		t.Errorf("another pool: %v %q", ok, words)
 	}
+	if code := cli(context.Background(), e, []string{"prove", file, "--pool", "contoso-4", "--faults", "0", "--save", dir}); code != 0 {
+		t.Fatal(code, errs.String())
+	}
+	if words, ok := proven("contoso-4"); ok || !strings.Contains(words, "no proof of a night") {
+		t.Errorf("without faults: %v %q", ok, words)
+	}
 	write(filepath.Join(dir, "night.props"), "never failed over\n")
 	if words, ok := proven("contoso-4"); ok || !strings.Contains(words, "the properties") {
 		t.Errorf("other properties: %v %q", ok, words)
@@ -61,7 +68,7 @@ func TestProven(t *testing.T) {
 	if words, ok := proven("contoso-4"); ok || !strings.Contains(words, "the runbook, what it includes") {
 		t.Errorf("changed: %v %q", ok, words)
 	}
-	write(certificateFile(file), strings.Repeat("x", explore.MaxCertificate+10))
+	write(certificateFile(file, &pool.Pool{Name: "pool01.contoso.com"}), strings.Repeat("x", explore.MaxCertificate+10))
 	if words, ok := proven("contoso-4"); ok || !strings.Contains(words, "cannot be read") {
 		t.Errorf("damaged: %v %q", ok, words)
 	}

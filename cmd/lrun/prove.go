@@ -194,7 +194,7 @@ func (p *proof) show(e *env, prog *interp.Program, a *explore.Answer, begin star
 // saveTo writes the certificate, or the scenario of the counterexample.
 func (p *proof) saveTo(e *env, name string, prog *interp.Program, opts explore.Options, a *explore.Answer, replay *explore.Replay) error {
 	base := strings.TrimSuffix(filepath.Base(displayName(name)), filepath.Ext(name))
-	file, data := filepath.Join(p.save, base+".proof.json"), []byte(nil)
+	file, data := filepath.Join(p.save, filepath.Base(certificateFile(displayName(name), prog.Pool))), []byte(nil)
 	if replay == nil {
 		var err error
 		if data, err = explore.Certify(prog, opts, a, version()); err != nil {
