@@ -40,33 +40,9 @@ func (d *decoder) connect(p *Pool, n ast.Node) {
 	if n := o["user"]; n != nil {
 		c.User, _ = d.text(n, "user")
 	}
-	switch {
-	case c.TLS:
-	case c.Auth == Certificate:
+	if c.Auth == Certificate && !c.TLS {
 		d.errorf(n, "auth: certificate needs tls: true, since the certificate is shown in the TLS handshake")
-	case c.Auth == Basic && !p.loopback():
-		d.errorf(n, "auth: basic with tls: false sends the password in the clear: use tls: true, or kerberos or ntlm (only addresses of this machine, 127.0.0.1 and the like under hosts:, are exempt)")
 	}
-}
-
-// loopback reports whether every machine that the file names is this very
-// machine, or is reached at an address of it. One that hosts does not list is reached by its
-// name, which could lead anywhere. The servers of the backup pool are known
-// only to the live topology, so exec looks at every address again.
-func (p *Pool) loopback() bool {
-	c := &p.Connect
-	here := func(name string) bool { return c.Local(name) || IsLoopback(c.Address(name)) }
-	for i := range p.Servers {
-		if !here(p.Servers[i].Name) {
-			return false
-		}
-	}
-	for _, h := range c.Hosts {
-		if !here(h.Name) {
-			return false
-		}
-	}
-	return c.Via == "" || here(c.Via)
 }
 
 // IsLoopback reports whether address, a host with or without a port, is a

@@ -21,27 +21,6 @@ func TestIsLoopback(t *testing.T) {
 	}
 }
 
-// A password in the clear is for this machine alone.
-func TestBasicWithoutTLS(t *testing.T) {
-	for hosts, want := range map[string]bool{
-		`{fe01.contoso.com: "127.0.0.2:15985", fe02.contoso.com: "127.0.0.3:15985", fe03.contoso.com: "127.0.0.4:15985"}`:                             true,
-		`{fe01.contoso.com: "127.0.0.2:15985", fe02.contoso.com: "10.1.2.3:15985"}`:                                                                   false,
-		`{fe01.contoso.com: "127.0.0.2:15985", fe02.contoso.com: "127.0.0.3:15985"}`:                                                                  false, // fe03 is somewhere
-		`{fe01.contoso.com: 127.0.0.2, fe02.contoso.com: 127.0.0.3, fe03.contoso.com: 127.0.0.4}, via: mgmt01.contoso.com`:                            false,
-		`{fe01.contoso.com: 127.0.0.2, fe02.contoso.com: 127.0.0.3, fe03.contoso.com: 127.0.0.4, mgmt01.contoso.com: local}, via: mgmt01.contoso.com`: true,
-		`{fe01.contoso.com: local, fe02.contoso.com: 127.0.0.3}`:                                                                                      false, // fe03 is somewhere
-		`{}`: false,
-	} {
-		_, err := pool.Decode("x", []byte(base+"connect: {auth: basic, tls: false, hosts: "+hosts+"}\n"))
-		if (err == nil) != want {
-			t.Errorf("hosts %s: %v", hosts, err)
-		}
-		if err != nil && !strings.Contains(err.Error(), "in the clear") {
-			t.Errorf("hosts %s: %v", hosts, err)
-		}
-	}
-}
-
 // One machine at most is the one that lrun runs on.
 func TestLocal(t *testing.T) {
 	p, err := pool.Decode("x", []byte(base+"connect: {via: mgmt01.contoso.com, hosts: {MGMT01.contoso.com: local, fe01.contoso.com: 10.0.0.1}}\n"))

@@ -25,8 +25,12 @@ type Credentials struct {
 // Format keeps all of it out of every verb.
 func (Credentials) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "credentials") }
 
-// NewLogin makes the Login of a pool file: one account for all servers, so that a wrong password is tried once.
+// NewLogin makes the Login of a pool file: one account for all servers, so that a wrong password is tried once. It refuses
+// to send a password in the clear to another machine, unless Insecure says so.
 func NewLogin(p *pool.Pool, c Credentials) (Login, error) {
+	if err := inTheClear(p, c); err != nil {
+		return Login{}, err
+	}
 	auth, err := authOf(p, c)
 	if err != nil {
 		return Login{}, err
@@ -44,6 +48,26 @@ func NewLogin(p *pool.Pool, c Credentials) (Login, error) {
 		return transport.Open(cfg)
 	}
 	return login, nil
+}
+
+// inTheClear refuses to send a password unencrypted to another machine.
+func inTheClear(p *pool.Pool, c Credentials) error {
+	if p.Connect.TLS || p.Connect.Auth != pool.Basic || c.Insecure {
+		return nil
+	}
+	names := p.Names(p.All())
+	if p.Connect.Via != "" {
+		names = append(names, p.Connect.Via)
+	}
+	for _, h := range p.Connect.Hosts {
+		names = append(names, h.Name)
+	}
+	for _, n := range names {
+		if !p.Connect.Local(n) && !pool.IsLoopback(p.Connect.Address(n)) {
+			return fmt.Errorf("auth: basic with tls: false would send the password in the clear to %s: write tls: true, or auth: kerberos or ntlm, under connect:", n)
+		}
+	}
+	return nil
 }
 
 func authOf(p *pool.Pool, c Credentials) (transport.Auth, error) {
