@@ -64,7 +64,7 @@ func inTheClear(p *pool.Pool, c Credentials) error {
 	}
 	for _, n := range names {
 		if !p.Connect.Local(n) && !pool.IsLoopback(p.Connect.Address(n)) {
-			return fmt.Errorf("auth: basic with tls: false would send the password in the clear to %s: write tls: true, or auth: kerberos or ntlm, under connect:", n)
+			return fmt.Errorf("auth: basic with tls: false would send the password in the clear to %s: write tls: true, or another auth", n)
 		}
 	}
 	return nil
