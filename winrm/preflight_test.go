@@ -47,18 +47,21 @@ func (f *farm) tell(name string, s scripts.Script, value any) {
 	f.hosts[name+".contoso.com"].on[s] = func(json.RawMessage) (any, error) { return value, nil }
 }
 
-// TestPreflight spoils one thing after the other. Each is found, named with its server, and nothing else is.
-func TestPreflight(t *testing.T) {
-	changed := func(change func(*scripts.FactsResult)) scripts.FactsResult {
-		r := facts()
-		change(&r)
-		return r
-	}
-	for _, c := range []struct {
-		name  string
-		spoil func(f *farm)
-		want  []string
-	}{
+// spoilt is a pool with one thing that is not well, and what preflight is to find.
+type spoilt struct {
+	name  string
+	spoil func(f *farm)
+	want  []string
+}
+
+func changed(change func(*scripts.FactsResult)) scripts.FactsResult {
+	r := facts()
+	change(&r)
+	return r
+}
+
+func spoiltServers() []spoilt {
+	return []spoilt{
 		{"nothing", func(*farm) {}, nil},
 		{"its clock is ten minutes behind", func(f *farm) {
 			f.tell("fe02", scripts.Facts, changed(func(r *scripts.FactsResult) { r.Now = time.Now().Add(-10 * time.Minute).UTC().Format(time.RFC3339Nano) }))
@@ -108,6 +111,11 @@ func TestPreflight(t *testing.T) {
 		{"no second hop", func(f *farm) {
 			f.tell("fe02", scripts.Hop, scripts.HopResult{User: `CONTOSO\lync-admin`, LDAP: "an operations error occurred", CMS: "not tried", SQL: "not tried"})
 		}, []string{"fail second hop fe02.contoso.com: as the user who connects (identity: direct) the server does not reach on to Active Directory (an operations error occurred), the Central Management Store (not tried), SQL Server (not tried). A remote logon carries no password that could be shown to a third machine: name an account under connect: identity: task:ACCOUNT or gmsa:NAME, or set up constrained delegation"}},
+	}
+}
+
+func spoiltPools() []spoilt {
+	return []spoilt{
 		{"another run", func(f *farm) {
 			f.tell("fe02", scripts.Mark, scripts.MarkResult{Held: true, Run: "r-1", Owner: "anna@desk", Age: 12})
 		}, []string{"fail other runs fe02.contoso.com: another run is under way: r-1 by anna@desk has a mark on fe02.contoso.com, renewed 12s ago"}},
@@ -141,7 +149,12 @@ func TestPreflight(t *testing.T) {
 				return scripts.CMSResult{Master: "fe01.contoso.com", Stores: []scripts.Store{{Pool: "pool01.contoso.com", Active: "True"}}}, nil
 			})
 		}, []string{"warn failover: the Central Management Store is hosted here; a failover moves it to pool02.contoso.com first, and it stays there"}},
-	} {
+	}
+}
+
+// TestPreflight spoils one thing after the other. Each is found, named with its server, and nothing else is.
+func TestPreflight(t *testing.T) {
+	for _, c := range append(spoiltServers(), spoiltPools()...) {
 		t.Run(c.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, f *farm) {
 				f.readyForPreflight()
