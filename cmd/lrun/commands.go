@@ -10,7 +10,7 @@ import (
 func commands() []*command {
 	return []*command{
 		checkCommand, fmtCommand, planCommand, simulateCommand, proveCommand, diffCommand, preflightCommand, execCommand,
-		resumeCommand, pauseCommand, statusCommand, runsCommand, serveCommand, runbooksCommand, completionCommand(), versionCommand,
+		resumeCommand, pauseCommand, statusCommand, runsCommand, reportCommand, serveCommand, runbooksCommand, completionCommand(), versionCommand,
 	}
 }
 

@@ -89,7 +89,7 @@ func TestNoSecretAnywhere(t *testing.T) {
 		t.Fatalf("%v", p)
 	}
 	all := map[string]string{"stdout": p.out, "stderr": p.err}
-	for _, more := range [][]string{{"status"}, {"status", "--json"}, {"runs", "--json"}, {"resume"}} {
+	for _, more := range [][]string{{"status"}, {"status", "--json"}, {"runs", "--json"}, {"resume"}, {"report", "-o", f.dir + "/page.html"}} {
 		p := f.lrun("", more...)
 		all[strings.Join(more, " ")] = p.out + p.err
 	}

@@ -28,7 +28,8 @@ const (
 
 // page is the report of a night as one HTML file that needs nothing else.
 type page struct {
-	Title, Pool, Headline string
+	Title, Pool, About, Headline, Runbook string
+
 	Good                  bool
 	Rows                  []row
 	Steps                 []stepRow
@@ -57,28 +58,32 @@ type tick struct {
 
 type stepRow struct{ From, To, Took, Target, Step, Outcome string }
 
-// page renders the report.
-func (s *story) page(n *sim.Night) ([]byte, error) {
+// rehearsed is the page of a rehearsed night.
+func (s *story) rehearsed(n *sim.Night) ([]byte, error) {
+	return s.page(&page{
+		About: "rehearsed against a model of the pool", Headline: headline(n), Good: n.Result.ExitCode() == exitDone, Rows: s.rows(n),
+	}, n.Result.Elapsed)
+}
+
+// page renders a page whose head is filled in; elapsed is how long the night took.
+func (s *story) page(p *page, elapsed time.Duration) ([]byte, error) {
 	left := labelLeast
 	for i := range s.prog.Pool.Servers {
 		left = max(left, labelChar*(1+utf8.RuneCountInString(s.desc.Where(int8(i)))))
 	}
-	p := &page{
-		Title: s.prog.Name, Pool: s.prog.Pool.Name, Headline: headline(n), Good: n.Result.ExitCode() == exitDone,
-		Rows: s.rows(n), Lines: s.lines, Width: left + axisWidth + 300,
-	}
-	total := max(n.Result.Elapsed, time.Minute)
+	p.Title, p.Pool, p.Lines, p.Width = s.prog.Name, s.prog.Pool.Name, s.lines, left+axisWidth+300
+	total := max(elapsed, time.Minute)
 	x := func(d time.Duration) int { return left + int(axisWidth*d.Milliseconds()/total.Milliseconds()) }
 	p.lanes(s, x, total)
 	p.Bottom = laneTop + laneStep*len(p.Lanes)
 	p.Height = p.Bottom + 150
 	p.ticks(s, x, total)
 	for _, sp := range s.spans {
-		if sp.to == sp.from {
+		if sp.brief() {
 			continue
 		}
 		p.Steps = append(p.Steps, stepRow{
-			s.begin.words(sp.from), s.begin.words(sp.to), took(sp.to - sp.from), s.target(sp.server), sp.phrase, sp.outcome.String(),
+			s.begin.words(sp.from), s.begin.words(sp.to), took(sp.to - sp.from), s.target(sp.server), sp.phrase, sp.ended(),
 		})
 	}
 	var b bytes.Buffer
@@ -103,14 +108,14 @@ func (p *page) lanes(s *story, x func(time.Duration) int, total time.Duration) {
 			l.Name = s.desc.Where(server)
 		}
 		for _, sp := range s.spans {
-			if sp.server != server || sp.to == sp.from {
+			if sp.server != server || sp.brief() {
 				continue
 			}
 			class := barClass(&sp)
 			used[class] = true
 			from, to := x(sp.from), x(min(sp.to, total))
 			l.Bars = append(l.Bars, bar{from, max(to-from, 15), class, fmt.Sprintf("%s %s: %s, %s to %s (%s)",
-				s.target(server), sp.phrase, sp.outcome, s.begin.words(sp.from), s.begin.words(sp.to), took(sp.to-sp.from))})
+				s.target(server), sp.phrase, sp.ended(), s.begin.words(sp.from), s.begin.words(sp.to), took(sp.to-sp.from))})
 		}
 		p.Lanes = append(p.Lanes, l)
 	}

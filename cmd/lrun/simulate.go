@@ -155,7 +155,7 @@ func (s *simulation) one(ctx context.Context, e *env, prog *interp.Program, sc *
 		return err
 	}
 	if s.report != "" {
-		page, err := story.page(&night)
+		page, err := story.rehearsed(&night)
 		if err != nil {
 			return err
 		}

@@ -86,6 +86,27 @@ func (s *story) take(r *interp.Record) string {
 	return line
 }
 
+// brief reports whether the step took no time: the page leaves it to the log.
+func (sp *span) brief() bool { return sp.to == sp.from && sp.outcome != interp.NoOutcome }
+
+// ended is how the step ended, or that it had not when the story does.
+func (sp *span) ended() string {
+	if sp.outcome == interp.NoOutcome {
+		return "under way"
+	}
+	return sp.outcome.String()
+}
+
+// breakOff ends the story in the middle of things.
+func (s *story) breakOff(at time.Duration) {
+	for server := int8(-1); int(server) < len(s.prog.Pool.Servers); server++ {
+		if sp, ok := s.open[server]; ok {
+			sp.to = at
+			s.spans = append(s.spans, sp)
+		}
+	}
+}
+
 // fact notes what happened to people and servers.
 func (s *story) fact(r *interp.Record) {
 	m := moment{r.At, r.Server, r.Ev.Fact, r.Ev.Count}
