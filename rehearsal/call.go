@@ -184,7 +184,7 @@ func init() {
 		scripts.Hop: hop, scripts.Computers: computers, scripts.Registrar: registrar, scripts.Backup: backup,
 		scripts.CMS: cms, scripts.Edge: edge, scripts.Mirror: mirror,
 		scripts.Stop: stop, scripts.Start: start, scripts.BootMark: bootMark, scripts.Restart: restart, scripts.Mark: markOf,
-		scripts.JobStart: jobStart, scripts.JobPoll: jobPoll, scripts.JobRemove: jobRemove,
+		scripts.JobStart: jobStart, scripts.JobRead: jobRead, scripts.JobPoll: jobPoll, scripts.JobRemove: jobRemove,
 		scripts.Upgrade: upgrade, scripts.Run: runText, scripts.FailoverPool: failoverPool, scripts.FailbackPool: failbackPool,
 		scripts.FailoverCMS: failoverCMS, scripts.FailoverComputer: failoverComputer, scripts.FailbackComputer: failbackComputer,
 	}

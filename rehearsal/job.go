@@ -3,6 +3,7 @@ package rehearsal
 import (
 	"encoding/base64"
 	"strings"
+	"time"
 
 	"github.com/lrun/lrun/winrm/scripts"
 )
@@ -54,25 +55,30 @@ func jobStart(c *call) {
 	if !ok {
 		return
 	}
+	if begun, ok := c.startJob(&args); ok {
+		c.done(scripts.JobStarted{Begun: begun})
+	}
+}
+
+// startJob starts a job, or finds it where it has begun. Where it is not ok the call has its reply, or gets none.
+func (c *call) startJob(args *scripts.JobStartArgs) (begun, ok bool) {
 	s := c.s
 	if j := s.jobs[args.ID]; j != nil {
-		switch {
-		case j.request != args.Request:
+		if j.request != args.Request {
 			c.fail(typeRuntime, "%s", otherJob)
-		default:
-			c.done(scripts.JobStarted{Begun: true})
+			return false, false
 		}
-		return
+		return true, true
 	}
 	req, err := args.JobRequest()
 	act := actors[scriptOf[req.Script]]
 	if err != nil || act == nil {
 		c.fail(typeRuntime, "this modelled server knows the scripts of lrun by their text, and this is none of them")
-		return
+		return false, false
 	}
-	user, hops, ok := c.logsOn(&args)
+	user, hops, ok := c.logsOn(args)
 	if !ok {
-		return
+		return false, false
 	}
 	j := &job{id: args.ID, request: args.Request, boot: s.boot, running: true}
 	inner := &call{s: s, args: req.Args, user: user, hops: hops}
@@ -85,13 +91,45 @@ func jobStart(c *call) {
 	}
 	act(inner)
 	if inner.unsent {
-		return // the request never reaches the server: there is no job, and the connection is about to break
+		return false, false // the request never reaches the server: there is no job, and the connection is about to break
 	}
 	if s.jobs == nil {
 		s.jobs = map[string]*job{}
 	}
 	s.jobs[args.ID] = j
-	c.done(scripts.JobStarted{Begun: false})
+	return false, true
+}
+
+// jobRead starts a job and waits for its end, for as long as it was asked to.
+func jobRead(c *call) {
+	args, ok := read[scripts.JobReadArgs](c)
+	if !ok {
+		return
+	}
+	if _, ok := c.startJob(&args.JobStartArgs); !ok {
+		return
+	}
+	n := c.s.night
+	wait := time.Duration(min(max(args.Wait, 0), 3600)) * time.Second
+	until := n.clock().Add(wait)
+	var look func()
+	look = func() {
+		j := c.s.jobs[args.ID]
+		if j != nil && j.running && n.clock().Before(until) && c.again != nil {
+			c.again(look)
+			return
+		}
+		st := c.s.jobStatus(args.ID, 0)
+		if st.Done {
+			delete(c.s.jobs, args.ID)
+			st.Exists = false
+		}
+		c.done(st)
+	}
+	look()
+	if j := c.s.jobs[args.ID]; j != nil && j.running {
+		n.after(wait*time.Duration(n.opts.TimeScale), func() {}) // so that it is looked at when the wait is over
+	}
 }
 
 // logsOn checks the account of a task, and says whom it runs as and whether that reaches other machines.
@@ -116,29 +154,33 @@ func (c *call) logsOn(args *scripts.JobStartArgs) (user string, hops, ok bool) {
 const logPiece = 16 << 10
 
 func jobPoll(c *call) {
-	args, ok := read[scripts.JobPollArgs](c)
-	if !ok {
-		return
+	if args, ok := read[scripts.JobPollArgs](c); ok {
+		c.done(c.s.jobStatus(args.ID, args.Offset))
 	}
-	st := scripts.JobStatus{Boot: c.s.boot, Task: "none"}
-	if j := c.s.jobs[args.ID]; j != nil {
-		st.Exists, st.Begun, st.BegunBoot, st.Done, st.ResultJSON = true, true, j.boot, j.done, j.result
-		st.Task, st.TaskResult = "ready", "1"
-		if j.running {
-			st.Task, st.TaskResult = "running", "267009"
-		}
-		if j.done && !strings.Contains(j.result, `"ok":false`) {
-			st.TaskResult = "0"
-		}
-		st.Size = int64(len(j.log))
-		st.Offset = args.Offset
-		if st.Offset < 0 || st.Offset > st.Size {
-			st.Offset = 0
-		}
-		piece := j.log[st.Offset:min(st.Size, st.Offset+logPiece)]
-		st.Log, st.Offset = base64.StdEncoding.EncodeToString([]byte(piece)), st.Offset+int64(len(piece))
+}
+
+// jobStatus tells how a job stands, with a piece of its log.
+func (s *server) jobStatus(id string, offset int64) scripts.JobStatus {
+	st := scripts.JobStatus{Boot: s.boot, Task: "none"}
+	j := s.jobs[id]
+	if j == nil {
+		return st
 	}
-	c.done(st)
+	st.Exists, st.Begun, st.BegunBoot, st.Done, st.ResultJSON = true, true, j.boot, j.done, j.result
+	st.Task, st.TaskResult = "ready", "1"
+	if j.running {
+		st.Task, st.TaskResult = "running", "267009"
+	}
+	if j.done && !strings.Contains(j.result, `"ok":false`) {
+		st.TaskResult = "0"
+	}
+	st.Size = int64(len(j.log))
+	if st.Offset = offset; st.Offset < 0 || st.Offset > st.Size {
+		st.Offset = 0
+	}
+	piece := j.log[st.Offset:min(st.Size, st.Offset+logPiece)]
+	st.Log, st.Offset = base64.StdEncoding.EncodeToString([]byte(piece)), st.Offset+int64(len(piece))
+	return st
 }
 
 func jobRemove(c *call) {

@@ -46,7 +46,9 @@ type Options struct {
 	Faults    func(wsman.MessageInfo) wsman.Fault // breaks messages on the wire; see wsman.Options
 	OnMessage func(wsman.MessageInfo)
 	Limits    wsman.Limits
-	ErrorLog  *stdlog.Logger // of failed TLS handshakes; nil is standard error
+	// Network replaces that of this machine, for tests: it listens on an address, whose port 0 picks a free one.
+	Network  func(address string) (net.Listener, error)
+	ErrorLog *stdlog.Logger // of failed TLS handshakes; nil is standard error
 }
 
 func (o *Options) setDefaults() error {
@@ -150,7 +152,7 @@ func Serve(o Options) (*Server, error) {
 	}
 	s.wsman = wsman.NewServer(wsman.Options{
 		Auth: auth, TLS: conf, Faults: o.Faults, OnMessage: s.count, Limits: o.Limits, ErrorLog: o.ErrorLog,
-		OnLogon: s.night.logon,
+		OnLogon: s.night.logon, Listen: o.Network,
 	})
 	s.night.mu.Lock()
 	defer s.night.mu.Unlock()
@@ -242,7 +244,7 @@ func (s *Server) listen() error {
 		if port > 0 {
 			at += i
 		}
-		held, addr, err := hold(ip.Unmap(), at)
+		held, addr, err := s.hold(ip.Unmap(), at)
 		if err != nil {
 			return err
 		}
@@ -254,6 +256,14 @@ func (s *Server) listen() error {
 		}
 	}
 	return nil
+}
+
+// hold reserves an address on the network of this machine. Another network needs no reserving.
+func (s *Server) hold(ip netip.Addr, port int) (*os.File, netip.AddrPort, error) {
+	if s.opts.Network != nil {
+		return nil, netip.AddrPortFrom(ip, uint16(port)), nil
+	}
+	return hold(ip, port)
 }
 
 // logon tells of a logon that was refused. Neither the name nor the reason is told: people type passwords into both.

@@ -30,6 +30,40 @@ func (s *Servers) ask(ctx context.Context, hosts []string, script scripts.Script
 	return err
 }
 
+// mostUnanswered is how many hosts are waited for in vain: the first may be what hangs, and after the second it is the
+// cmdlet, which waits for replicas.
+const mostUnanswered = 2
+
+// askReadiness reads the readiness of a pool on one of its front ends after the other, outside of any step, until one
+// answers, and tells which one did.
+func (s *Servers) askReadiness(ctx context.Context, hosts []string, out *scripts.ReadinessResult) (host string, err error) {
+	err = errNobody
+	unanswered := 0
+	for _, host := range hosts {
+		limited, cancel := context.WithTimeout(ctx, s.readinessLimit())
+		err = s.reread(limited, host, scripts.Readiness, nil, out)
+		late := limited.Err() != nil
+		cancel()
+		if err == nil {
+			return host, nil
+		}
+		if late {
+			unanswered++
+			err = fmt.Errorf("%s: the readiness cmdlet did not come back: %w", host, err)
+		}
+		if unanswered == mostUnanswered || loginRefused(err) || ctx.Err() != nil {
+			break
+		}
+	}
+	return "", err
+}
+
+// readinessLimit is how long the cmdlet is waited for outside of a step, in the time of the wall. A rehearsal leaves the
+// machine that acts it out a few seconds at the least.
+func (s *Servers) readinessLimit() time.Duration {
+	return max(answerLimit/time.Duration(max(s.scale(), 1)), 5*time.Second)
+}
+
 // askOn runs it on one host: in the network logon itself, or as the account that may reach on to other machines.
 func (s *Servers) askOn(ctx context.Context, host string, script scripts.Script, args, out any) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*answerLimit)
@@ -42,17 +76,16 @@ func (s *Servers) askOn(ctx context.Context, host string, script scripts.Script,
 	if err != nil {
 		return err
 	}
-	defer s.forgetLater(host, id)
-	var started scripts.JobStarted
-	if err := s.reread(ctx, host, scripts.JobStart, job, &started); err != nil {
+	var status scripts.JobStatus
+	if err := s.reread(ctx, host, scripts.JobRead, scripts.JobReadArgs{JobStartArgs: job, Wait: readingWait}, &status); err != nil {
+		s.forgetLater(host, id)
 		return err
 	}
+	if status.Exists {
+		defer s.forgetLater(host, id)
+	}
 	// These polls are in the time of the wall, as the answer of a single call is.
-	for pause, since := 20*time.Millisecond, time.Now(); ; pause = min(pause*2, time.Second) {
-		var status scripts.JobStatus
-		if err := s.reread(ctx, host, scripts.JobPoll, scripts.JobPollArgs{ID: id}, &status); err != nil {
-			return err
-		}
+	for pause := 500 * time.Millisecond; ; pause = min(pause*2, 5*time.Second) {
 		switch status.State() {
 		case scripts.JobDone:
 			res, err := status.Result()
@@ -63,16 +96,20 @@ func (s *Servers) askOn(ctx context.Context, host string, script scripts.Script,
 		case scripts.JobInterrupted, scripts.JobCannotTell:
 			return fmt.Errorf("%w: its task ended without a result (task result %s)", scripts.ErrNoResult, clean(status.TaskResult))
 		case scripts.JobNotBegun:
-			if time.Since(since) > 20*time.Second {
-				return fmt.Errorf("the task as %s does not start (task result %s)", s.logon.Account, clean(status.TaskResult))
-			}
+			return fmt.Errorf("the task as %s does not start (task result %s)", s.logon.Account, clean(status.TaskResult))
 		case scripts.JobRunning:
 		}
 		if !sleepWall(ctx, pause) {
 			return context.Cause(ctx)
 		}
+		if err := s.reread(ctx, host, scripts.JobPoll, scripts.JobPollArgs{ID: id}, &status); err != nil {
+			return err
+		}
 	}
 }
+
+// readingWait is how many seconds a server waits for the end of what reads, before it is asked again.
+const readingWait = 30
 
 func sleepWall(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)

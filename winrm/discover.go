@@ -187,14 +187,7 @@ func (s *Servers) discoverPool(ctx context.Context, l *Live, found []string) {
 	var backup scripts.BackupResult
 	var errs [4]error
 	var all sync.WaitGroup
-	all.Go(func() {
-		errs[0] = errNobody
-		for _, host := range found {
-			if errs[0] = s.reread(ctx, host, scripts.Readiness, nil, &ready); errs[0] == nil || ctx.Err() != nil {
-				return
-			}
-		}
-	})
+	all.Go(func() { _, errs[0] = s.askReadiness(ctx, found, &ready) })
 	args := scripts.PoolArgs{Pool: s.pool.Name}
 	all.Go(func() { errs[1] = s.ask(ctx, hosts, scripts.Registrar, args, &registrar) })
 	all.Go(func() { errs[2] = s.ask(ctx, hosts, scripts.Mirror, args, &mirror) })

@@ -72,16 +72,7 @@ func (s *Servers) conditions(ctx context.Context, hosts []string) *conditions {
 			c.thereErr = c.partnersErr
 			return
 		}
-		c.thereErr = errNobody
-		for _, host := range c.partners {
-			if c.thereErr = s.reread(ctx, host, scripts.Readiness, nil, &c.there); c.thereErr == nil {
-				c.thereHost = host
-				return
-			}
-			if ctx.Err() != nil {
-				return
-			}
-		}
+		c.thereHost, c.thereErr = s.askReadiness(ctx, c.partners, &c.there)
 	})
 	all.Wait()
 	return &c

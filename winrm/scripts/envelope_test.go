@@ -36,6 +36,7 @@ var fields = []struct {
 	{Mirror, PoolArgs{}, MirrorResult{}},
 	{Computers, ComputersArgs{}, ComputersResult{}},
 	{JobStart, JobStartArgs{}, JobStarted{}},
+	{JobRead, JobReadArgs{}, JobStatus{}},
 	{JobPoll, JobPollArgs{}, JobStatus{}},
 	{JobRemove, JobRemoveArgs{}, nil},
 	{Upgrade, UpgradeArgs{}, UpgradeResult{}},
@@ -60,6 +61,10 @@ func jsonNames(v any) []string {
 	var names []string
 	t := reflect.TypeOf(v)
 	for i := range t.NumField() {
+		if t.Field(i).Anonymous {
+			names = append(names, jsonNames(reflect.Zero(t.Field(i).Type).Interface())...)
+			continue
+		}
 		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
 		names = append(names, name)
 		if ft := t.Field(i).Type; ft.Kind() == reflect.Slice && ft.Elem().Kind() == reflect.Struct {

@@ -89,6 +89,13 @@ type JobStarted struct {
 	Begun bool `json:"begun"` // it had begun before this call
 }
 
+// JobReadArgs starts a job that only reads, waits for its end and removes it, in one call. Exists of its answer tells that
+// something of the job is left: it is still going, or could not be removed.
+type JobReadArgs struct {
+	JobStartArgs
+	Wait int `json:"wait"` // seconds
+}
+
 // JobPollArgs asks how a job stands.
 type JobPollArgs struct {
 	ID     string `json:"id"`

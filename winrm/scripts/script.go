@@ -34,6 +34,7 @@ const (
 	Computers Script = "computers" // ComputersArgs → ComputersResult
 
 	JobStart  Script = "job-start"  // JobStartArgs → JobStarted
+	JobRead   Script = "job-read"   // JobReadArgs → JobStatus
 	JobPoll   Script = "job-poll"   // JobPollArgs → JobStatus
 	JobRemove Script = "job-remove" // JobRemoveArgs → nothing of interest
 

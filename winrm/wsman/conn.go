@@ -167,12 +167,21 @@ func (c *conn) Close() error {
 
 // reset closes the connection so that the client sees a reset and not an orderly end.
 func (c *conn) reset() {
-	if t, ok := c.Conn.(*net.TCPConn); ok {
+	c.broken.Store(true)
+	switch t := c.Conn.(type) {
+	case *net.TCPConn:
 		// Without linger the close is orderly, which is still an end.
 		_ = t.SetLinger(0)
+	case resetter:
+		t.Reset()
 	}
-	c.broken.Store(true)
 	_ = c.Close() // it is given up either way
+}
+
+// resetter is a connection of another network than the kernel's that can be reset, and tells whether it was.
+type resetter interface {
+	Reset()
+	WasReset() bool
 }
 
 // isTimeout tells the deadline by which net/http interrupts its own background read from an end of the connection.

@@ -11,6 +11,9 @@ const tcpClosed = 7
 
 // wasReset asks the kernel whether the client has reset the connection, without waiting for a read to find out.
 func (c *conn) wasReset() bool {
+	if r, ok := c.Conn.(resetter); ok {
+		return r.WasReset()
+	}
 	t, ok := c.Conn.(*net.TCPConn)
 	if !ok {
 		return false

@@ -3,4 +3,7 @@
 package wsman
 
 // wasReset is known on Linux only. Elsewhere a reset is noticed by the next read, which is nearly always soon enough.
-func (c *conn) wasReset() bool { return false }
+func (c *conn) wasReset() bool {
+	r, ok := c.Conn.(resetter)
+	return ok && r.WasReset()
+}

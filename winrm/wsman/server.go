@@ -26,7 +26,8 @@ type Options struct {
 	// RefuseUnencrypted answers "Access is denied" to messages that are neither sealed nor under TLS, as a Windows
 	// server does that has AllowUnencrypted=false, its default.
 	RefuseUnencrypted bool
-	ErrorLog          *log.Logger // of failed TLS handshakes and of panics while a message is answered; nil is standard error
+	Listen            func(address string) (net.Listener, error) // replaces the network, for tests; nil is TCP
+	ErrorLog          *log.Logger                                // of failed TLS handshakes and of panics while a message is answered; nil is standard error
 }
 
 // Logon is one attempt to log on: a password or ticket that was checked. It never holds a secret.
@@ -57,6 +58,9 @@ func NewServer(o Options) *Server {
 	}
 	if o.Product == "" {
 		o.Product = "OS: 6.3.9600 SP: 0.0 Stack: 3.0"
+	}
+	if o.Listen == nil {
+		o.Listen = func(address string) (net.Listener, error) { return net.Listen("tcp", address) }
 	}
 	return &Server{opts: o}
 }
@@ -162,7 +166,7 @@ func (h *Host) Up() error {
 	if !s.begin() {
 		return http.ErrServerClosed
 	}
-	l, err := net.Listen("tcp", h.Addr())
+	l, err := s.opts.Listen(h.Addr())
 	if err != nil {
 		s.wg.Done()
 		return fmt.Errorf("wsman: host %s: %w", h.name, err)
