@@ -13,6 +13,8 @@ import (
 	"github.com/lrun/lrun/pool"
 	"github.com/lrun/lrun/rehearsal"
 	"github.com/lrun/lrun/winrm"
+	"github.com/lrun/lrun/winrm/internal/kdctest"
+	"github.com/lrun/lrun/winrm/wsman"
 )
 
 // TestEveryLogin rehearses a night with each way to log in, over TLS and without: the same story as the model's.
@@ -38,7 +40,7 @@ func TestEveryLogin(t *testing.T) {
 				t.Fatal(err)
 			}
 		}},
-		{"kerberos", func(t *testing.T, o *rehearsal.Options, c *winrm.Credentials) {
+		{"kerberos, sealed", func(t *testing.T, o *rehearsal.Options, c *winrm.Credentials) {
 			kdc := kdctest.Start(t, "CONTOSO.COM")
 			kdc.AddUser("lync-admin", password)
 			services := []string{"HTTP/pool02-fe01.contoso.com", "HTTP/pool02-fe02.contoso.com", "HTTP/pool02-fe03.contoso.com"}
@@ -57,6 +59,12 @@ func TestEveryLogin(t *testing.T) {
 			r := serve(t, "contoso-4", "", func(o *rehearsal.Options, cred *winrm.Credentials) {
 				shortNight(o, cred)
 				c.set(t, o, cred)
+				sealed := o.TLS == nil
+				o.OnMessage = func(m wsman.MessageInfo) {
+					if m.Sealed != sealed {
+						t.Errorf("%s by %s, sealed: %t", m.Action, m.Scheme, m.Sealed)
+					}
+				}
 			})
 			got, _ := r.exec(t, procedure)
 			if diff := cmp.Diff(simulate(t, r.pool, "", procedure), got); diff != "" {

@@ -13,8 +13,10 @@ import (
 const cutsVar = "LRUN_TEST_CUTS"
 
 const (
-	// cutsApart is how many messages pass unharmed between two cuts of a night: a survey of all servers and more.
-	cutsApart = 32
+	// cutsApart is how many messages pass unharmed between two cuts of a night: a survey of all servers and more. Where
+	// lrun is killed at the next event, it is to be worth its while.
+	cutsApart  = 32
+	killsApart = 8
 	// cutsEvents is how many events have to come between a kill and the next cut: the resume, the survey and the look at
 	// what was under way. Without it a night would be killed at the same place for ever.
 	cutsEvents = 3
@@ -52,13 +54,16 @@ type cuts struct {
 
 // night is one night of the series: it cuts what no night before it has.
 func (c *cuts) night(t *testing.T) {
-	messages, before, quiet, pending := 0, -cutsApart, 0, notKilled
+	messages, before, quiet, pending, apart := 0, -cutsApart, 0, notKilled, cutsApart
+	if c.kill != notKilled {
+		apart = killsApart
+	}
 	n := newBubbleNight(t, "contoso-6", func(wsman.MessageInfo) wsman.Fault {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		messages++
 		c.most = max(c.most, messages)
-		if c.done[messages] || messages-before < cutsApart || pending != notKilled || quiet > 0 ||
+		if c.done[messages] || messages-before < apart || quiet > 0 ||
 			c.kill != notKilled && messages > c.last { // a night that is killed is a longer one, and has been cut often enough
 			return wsman.Fault{}
 		}
@@ -115,7 +120,7 @@ func undisturbed(t *testing.T) int {
 // or after, and comes back by what is durable. Each night has to complete, with every server updated once by its own
 // count, nothing begun under an installer, and a journal that is whole.
 //
-// A night is cut at many messages, at least cutsApart from each other; messages are counted through the whole night, with
+// A night is cut at many messages, some way from each other; messages are counted through the whole night, with
 // those that repeat others. With LRUN_TEST_CUTS=all the nights of each series go on until each number from 1 to the last
 // of an undisturbed night has been cut; otherwise a series is one night.
 func TestCutAtEveryMessage(t *testing.T) {

@@ -18,7 +18,8 @@ type Credentials struct {
 	Key      []byte
 	CA       []byte // PEM of the authorities to trust; the system's where empty
 
-	// Insecure lets basic and kerberos travel over plain HTTP to other machines. Certificates are checked all the same.
+	// Insecure lets basic, and kerberos with a key that cannot encrypt, travel over plain HTTP to other machines.
+	// Certificates are checked all the same.
 	Insecure bool
 }
 

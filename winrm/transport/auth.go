@@ -16,7 +16,7 @@ type Auth interface {
 	scheme() string
 	// user names the account in messages.
 	user() string
-	// private reports that messages are encrypted without TLS.
+	// private reports that messages are encrypted without TLS, or not sent.
 	private() bool
 	// begin makes the security context of one new connection.
 	begin(t *target) connAuth
@@ -27,6 +27,8 @@ type target struct {
 	host string // as configured, for messages
 	name string // the name that tickets and certificates are for
 	tls  *tls.ConnectionState
+	// plain allows messages in the clear without TLS: the server is this machine, or the operator has said so.
+	plain bool
 }
 
 // connAuth is the security context of one connection. Its methods are called by one goroutine at a time.

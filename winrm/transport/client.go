@@ -211,7 +211,7 @@ func (c *client) dial(ctx context.Context) (*conn, error) {
 		}
 		return nil, err
 	}
-	t := &target{host: c.cfg.Host, name: c.cfg.ServerName}
+	t := &target{host: c.cfg.Host, name: c.cfg.ServerName, plain: c.cfg.Insecure || isLoopback(c.cfg.Host)}
 	if c.tls != nil {
 		tc := tls.Client(nc, c.tls)
 		if err := tc.HandshakeContext(ctx); err != nil {

@@ -21,8 +21,8 @@ type Config struct {
 	CA         []byte // PEM of the authorities to trust; the system's where empty
 	ServerName string // the name in the certificate and in the Kerberos ticket; Host
 
-	// Insecure lets Basic, Kerberos and commands travel over plain HTTP to another host. It never skips the check
-	// of a certificate.
+	// Insecure lets Basic, and Kerberos with a ticket that cannot encrypt, travel over plain HTTP to another host. It
+	// never skips the check of a certificate.
 	Insecure bool
 
 	MaxCommands int // commands under way at once, others wait; 2

@@ -2,11 +2,9 @@ package transport
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
-	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -16,7 +14,6 @@ import (
 	"github.com/jcmturner/gokrb5/v8/iana/errorcode"
 	"github.com/jcmturner/gokrb5/v8/iana/nametype"
 	"github.com/jcmturner/gokrb5/v8/messages"
-	"github.com/jcmturner/gokrb5/v8/spnego"
 	"github.com/jcmturner/gokrb5/v8/types"
 )
 
@@ -55,9 +52,11 @@ type ticket struct {
 // fresh reports that the ticket outlives the next few messages.
 func (t ticket) fresh() bool { return time.Until(t.end) > 2*time.Minute }
 
-// Kerberos logs in with tickets. Messages are not encrypted by it, so that it demands TLS (or loopback, or
-// Config.Insecure). The KDC is asked over TCP only: a datagram that got lost would be sent again, and a wrong
-// password would count twice.
+// Kerberos logs in with tickets, and demands that the server proves to be the one that the ticket is for. Without TLS each
+// connection is logged in once and every message on it encrypted (the server's AllowUnencrypted can stay false); that
+// takes a ticket with an AES key, and one with an older key is refused there (but for loopback and Config.Insecure). With
+// TLS each message carries a login, bound to the TLS connection. The KDC is asked over TCP only: a datagram that got lost
+// would be sent again, and a wrong password would count twice.
 func Kerberos(cfg KerberosConfig) (Auth, error) {
 	if cfg.Credential == nil {
 		return nil, errors.New("kerberos: no account is given")
@@ -91,34 +90,98 @@ func Kerberos(cfg KerberosConfig) (Auth, error) {
 
 func (*kerberos) scheme() string             { return "Kerberos" }
 func (k *kerberos) user() string             { return k.cred.user }
-func (*kerberos) private() bool              { return false }
-func (k *kerberos) begin(t *target) connAuth { return &kerberosConn{k, t} }
+func (*kerberos) private() bool              { return true }
+func (k *kerberos) begin(t *target) connAuth { return &kerberosConn{kerberos: k, t: t} }
 
 // Format keeps tickets and keys out of every verb.
 func (k *kerberos) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "kerberos login of %s", k.cred.user) }
 
 type kerberosConn struct {
 	*kerberos
-	t *target
+	t    *target
+	seal sealer // nil where each message carries a login
 }
 
-func (*kerberosConn) login(context.Context, *conn) error { return nil }
+// login makes the security context of a connection without TLS, before anything but tokens has been sent on it.
+func (k *kerberosConn) login(ctx context.Context, c *conn) error {
+	if k.t.tls != nil {
+		return nil
+	}
+	krb, tkt, err := k.ticketFor(ctx, k.t)
+	if err != nil {
+		return err
+	}
+	if _, ok := aesType(tkt.key.KeyType); !ok {
+		if k.t.plain {
+			return nil
+		}
+		return fmt.Errorf("kerberos: messages cannot be encrypted with the ticket for %s, whose key is not AES: %w", k.spn(k.t), ErrPlainText)
+	}
+	g, token, err := newGSSContext(krb, tkt, nil)
+	if err != nil {
+		return fmt.Errorf("kerberos: %w", err)
+	}
+	r, _, err := c.exchange(ctx, http.Header{"Content-Type": {soapType}, "Authorization": {kerberosHeader(token)}}, nil)
+	switch {
+	case err != nil:
+		return err
+	case r.status == http.StatusUnauthorized:
+		return k.notAccepted(r)
+	case r.last:
+		return protocolf("the server does not keep the connection that was logged in")
+	}
+	s, err := g.complete(proofOf(r))
+	if err != nil {
+		return k.refuse(k.t.host, err.Error(), nil)
+	}
+	if s == nil {
+		return protocolf("the server's key cannot encrypt messages (not AES)")
+	}
+	k.seal = s
+	return nil
+}
 
-// send puts a new authenticator on each message; the ticket behind it is the cached one.
+// proofOf is the token by which a server completes a login.
+func proofOf(r reply) []byte {
+	if token := challenge(r.header, "Kerberos"); token != nil {
+		return token
+	}
+	return challenge(r.header, "Negotiate")
+}
+
+func (k *kerberosConn) notAccepted(r reply) error {
+	return k.refuse(k.t.host, "the server does not accept the ticket for "+k.spn(k.t)+
+		" (wrong SPN, clocks apart, or missing right)", offered(r.header))
+}
+
+// send encrypts the message where the connection is logged in. Else it puts a new login on it; the ticket behind that is
+// the cached one.
 func (k *kerberosConn) send(ctx context.Context, c *conn, body []byte) (reply, bool, error) {
-	token, err := k.token(ctx, k.t)
+	if k.seal != nil {
+		return sendSealed(ctx, c, k.seal, sealKerberos, body)
+	}
+	krb, tkt, err := k.ticketFor(ctx, k.t)
 	if err != nil {
 		return reply{}, false, err
 	}
-	r, sent, err := c.exchange(ctx, http.Header{
-		"Content-Type":  {soapType},
-		"Authorization": {"Negotiate " + token},
-	}, body)
-	if err == nil && r.status == http.StatusUnauthorized {
-		return r, sent, k.refuse(k.t.host, "the server does not accept the ticket for "+k.spn(k.t)+
-			" (wrong SPN, clocks apart, or missing right)", offered(r.header))
+	g, token, err := newGSSContext(krb, tkt, bindingsHash(k.t))
+	if err != nil {
+		return reply{}, false, fmt.Errorf("kerberos: %w", err)
 	}
-	return r, sent, err
+	r, sent, err := c.exchange(ctx, http.Header{"Content-Type": {soapType}, "Authorization": {kerberosHeader(token)}}, body)
+	switch {
+	case err != nil:
+		return r, sent, err
+	case r.status == http.StatusUnauthorized:
+		return r, sent, k.notAccepted(r)
+	}
+	// Over TLS the certificate is a proof already, and an answer without another one is believed. One that is wrong is not.
+	if proof := proofOf(r); proof != nil || k.t.tls == nil {
+		if _, err := g.complete(proof); err != nil {
+			return r, sent, protocolf("%v", err)
+		}
+	}
+	return r, sent, nil
 }
 
 func (k *kerberos) spn(t *target) string { return k.service + "/" + t.name }
@@ -127,36 +190,19 @@ func (k *kerberos) refuse(host, reason string, offered []string) error {
 	return &AuthError{Host: host, User: k.cred.user, Scheme: "Kerberos", Reason: reason, Offered: offered}
 }
 
-// stamps keeps two authenticators from bearing the same microsecond: a server takes the second one for a replay of the
-// first, and refuses the login (RFC 4120, 3.2.3). It is held until the microsecond is over.
+// stamps keeps two authenticators from bearing the same microsecond.
 var stamps sync.Mutex
 
-// token makes the SPNEGO token of one message.
-func (k *kerberos) token(ctx context.Context, t *target) (string, error) {
+// ticketFor is the ticket of a server, from the cache or from the KDC.
+func (k *kerberos) ticketFor(ctx context.Context, t *target) (*krbclient.Client, ticket, error) {
 	spn := k.spn(t)
 	k.mu.Lock()
 	tkt, krb := k.tickets[spn], k.krb
 	k.mu.Unlock()
 	if krb == nil || !tkt.fresh() {
-		var err error
-		if krb, tkt, err = k.fetch(ctx, t, spn); err != nil {
-			return "", err
-		}
+		return k.fetch(ctx, t, spn)
 	}
-	stamps.Lock()
-	init, err := spnego.NewNegTokenInitKRB5(krb, tkt.Ticket, tkt.key)
-	for made := time.Now().UnixMicro(); time.Now().UnixMicro() <= made; {
-		runtime.Gosched()
-	}
-	stamps.Unlock()
-	if err != nil {
-		return "", fmt.Errorf("kerberos: %w", err)
-	}
-	raw, err := (&spnego.SPNEGOToken{Init: true, NegTokenInit: init}).Marshal()
-	if err != nil {
-		return "", fmt.Errorf("kerberos: %w", err)
-	}
-	return base64.StdEncoding.EncodeToString(raw), nil
+	return krb, tkt, nil
 }
 
 // fetch asks the KDC for a ticket, after logging in where there is no ticket-granting ticket. The library's

@@ -91,44 +91,22 @@ func (*ntlmConn) step(ctx context.Context, c *conn, token []byte) (reply, error)
 }
 
 func (a *ntlmConn) send(ctx context.Context, c *conn, body []byte) (reply, bool, error) {
-	sealed, signature, err := a.session.Wrap(body)
-	if err != nil {
-		return reply{}, false, err
-	}
-	r, sent, err := c.exchange(ctx, http.Header{"Content-Type": {sealedType}}, frame(signature, sealed, len(body)))
-	if err != nil {
-		return r, sent, err
-	}
-	if !strings.HasPrefix(r.header.Get("Content-Type"), "multipart/encrypted") {
-		// Nothing that came in the clear is believed, a fault least of all. What is left is the status.
-		if r.status == http.StatusOK {
-			return r, sent, protocolf("an answer that is not encrypted")
-		}
-		r.header.Del("Content-Type")
-		r.body = nil
-		return r, sent, nil
-	}
-	r.body, err = a.open(r.body)
-	if err != nil {
-		return r, sent, err
-	}
-	r.header.Set("Content-Type", soapType)
-	return r, sent, nil
+	return sendSealed(ctx, c, ntlmSealer{a.session}, sealSPNEGO, body)
 }
 
-func (a *ntlmConn) open(body []byte) ([]byte, error) {
-	signature, sealed, length, err := unframe(body)
-	if err != nil {
-		return nil, err
+// ntlmSealer is a session of the library as a sealer.
+type ntlmSealer struct{ session *ntlmssp.SecuritySession }
+
+func (s ntlmSealer) seal(plain []byte) (signature, sealed []byte, err error) {
+	sealed, signature, err = s.session.Wrap(plain)
+	return signature, sealed, err
+}
+
+func (s ntlmSealer) open(signature, sealed []byte) ([]byte, error) {
+	if len(signature) != 16 {
+		return nil, fmt.Errorf("a signature of %d bytes", len(signature))
 	}
-	plain, err := a.session.Unwrap(sealed, signature)
-	if err != nil {
-		return nil, protocolf("an encrypted answer: %v", err)
-	}
-	if len(plain) != length {
-		return nil, protocolf("an encrypted answer of %d bytes that says %d", len(plain), length)
-	}
-	return plain, nil
+	return s.session.Unwrap(sealed, signature)
 }
 
 // The flags of a challenge without which messages would not be encrypted and signed as they must be

@@ -68,7 +68,7 @@ var (
 	// ErrClosed is returned by a Runner after Close.
 	ErrClosed = errors.New("the session is closed")
 	// ErrPlainText refuses a password or a command without encryption to a host that is not this one.
-	ErrPlainText = errors.New("plain HTTP would carry the password or the commands unencrypted; use TLS or NTLM")
+	ErrPlainText = errors.New("plain HTTP would carry the password or the commands unencrypted; use TLS, NTLM or Kerberos")
 	// ErrCommandLine refuses a command line that the shell could not take.
 	ErrCommandLine = errors.New("the command line cannot be sent")
 )
