@@ -13,7 +13,6 @@ import (
 	"github.com/lrun/lrun/pool"
 	"github.com/lrun/lrun/rehearsal"
 	"github.com/lrun/lrun/winrm"
-	"github.com/lrun/lrun/winrm/internal/kdctest"
 	"github.com/lrun/lrun/winrm/wsman"
 )
 

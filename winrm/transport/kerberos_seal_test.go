@@ -23,7 +23,7 @@ import (
 	"github.com/jcmturner/gokrb5/v8/messages"
 	"github.com/jcmturner/gokrb5/v8/types"
 
-	"github.com/lrun/lrun/winrm/internal/kdctest"
+	"github.com/lrun/lrun/internal/kdctest"
 	"github.com/lrun/lrun/winrm/wsman"
 )
 
