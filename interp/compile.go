@@ -43,6 +43,7 @@ func Compile(src *lang.Program, p *pool.Pool, set map[string]string) (*Program, 
 	c.prog.OnFailure = c.handler(src.OnFailure, onFailure)
 	c.prog.OnWindow = c.handler(src.OnWindow, onWindow)
 	c.versions()
+	c.prog.loops, c.prog.upgrades = c.loops, c.upgrades
 	if len(c.prog.Instrs) > maxInstrs {
 		c.errorf("the runbook has more than %d steps once its defines are written out", maxInstrs)
 	}

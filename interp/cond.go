@@ -110,7 +110,7 @@ func (m *Machine) holds(t int, c *cond, r *Reading) bool {
 }
 
 func (m *Machine) factHolds(t int, c *cond, r *Reading) bool {
-	s := &m.st
+	s := m.st
 	switch c.fact {
 	case factPaired:
 		return m.prog.Pool.Paired()

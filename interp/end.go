@@ -31,7 +31,7 @@ func (m *Machine) Result() (Result, bool) {
 
 // Standing is how the run stands now.
 func (m *Machine) Standing() Result {
-	s := &m.st
+	s := m.st
 	done, remaining := m.progressSets()
 	p := m.prog.Pool
 	r := Result{
@@ -46,7 +46,7 @@ func (m *Machine) Standing() Result {
 
 // progressSets tells which servers are upgraded, and which are still due.
 func (m *Machine) progressSets() (done, remaining pool.Set) {
-	s := &m.st
+	s := m.st
 	if !m.prog.Upgrades {
 		return 0, s.skipped
 	}
@@ -67,7 +67,7 @@ func (m *Machine) progressSets() (done, remaining pool.Set) {
 
 // end brings the run to an ending, by way of the handler that the runbook has for it.
 func (m *Machine) end(e Ending, c cause) {
-	s := &m.st
+	s := m.st
 	if e > s.ending {
 		s.ending = e
 		if e != Interrupted || s.cause.reason == NoReason { // what it was failing of says more
@@ -95,7 +95,7 @@ func (m *Machine) end(e Ending, c cause) {
 
 // endBody is the end of the runbook or of a handler.
 func (m *Machine) endBody() {
-	s := &m.st
+	s := m.st
 	switch {
 	case s.handler == 0:
 		s.ending = Completed
@@ -109,7 +109,7 @@ func (m *Machine) endBody() {
 }
 
 func (m *Machine) finish() {
-	s := &m.st
+	s := m.st
 	if s.handler == 0 {
 		s.saved = *s.main()
 	}
@@ -131,7 +131,7 @@ func (m *Machine) finishText() string {
 
 // signal takes in what the operator wants.
 func (m *Machine) signal(k EventKind) {
-	s := &m.st
+	s := m.st
 	m.emit(Record{Kind: RecSignal, Server: Pool, Domain: none, PC: none})
 	switch k {
 	case Interrupt:

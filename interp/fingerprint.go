@@ -7,23 +7,11 @@ import (
 	"github.com/lrun/lrun/pool"
 )
 
-// Hashes is a fingerprint of a machine's state in parts, so that one who explores can treat servers that cannot be told
-// apart as one. Two states with the same hashes behave the same from here on, but for times of day: clocks count
-// relative to now and are clipped where nothing depends on them any more; effect ids, epochs, sequence numbers and
-// everything that is only told to people are left out, and so is the end of the window, which see [Machine.SetWindow].
-type Hashes struct {
-	Global  uint64                  // the runbook's own task, the turn, the ending
-	Servers [pool.MaxServers]uint64 // what the machine knows of each server, without the server's place
-}
-
-// Hashes computes the fingerprint.
-func (m *Machine) Hashes() Hashes {
-	var h Hashes
-	s := &m.st
-	h.Global = m.hashGlobal()
-	m.hashServers(s, &h.Servers)
-	return h
-}
+// A fingerprint of a machine's state comes in parts, so that one who explores can treat servers that cannot be told apart
+// as one: [Machine.Hash] of what belongs to no server, and [Machine.ServerHashes]. Two states with the same hashes behave
+// the same from here on, but for times of day: clocks count relative to now and are clipped where nothing depends on them
+// any more; effect ids, epochs, sequence numbers and everything that is only told to people are left out, and so is the
+// end of the window, which see [Machine.SetWindow].
 
 // setKeys is a number for each set that a server can be in.
 var setKeys = func() (keys [64]uint64) {
@@ -33,13 +21,32 @@ var setKeys = func() (keys [64]uint64) {
 	return keys
 }()
 
-// AddSet adds a number that stands for the k-th set, k up to 63, to the hash of each of its servers: most sets are empty
-// most of the time.
-func AddSet(servers *[pool.MaxServers]uint64, k int, set pool.Set) {
-	for ; set != 0; set &= set - 1 {
-		servers[bits.TrailingZeros16(uint16(set))] += setKeys[k]
+// SetSums says of some servers which sets each of them is in: the sum of a number for each of its sets. Most sets are empty
+// most of the time, and some are nearly full.
+type SetSums struct {
+	common uint64 // what is to be added to the sum of every server
+	own    [pool.MaxServers]uint64
+}
+
+// Add adds the k-th set, k up to 63, to the sums of the servers of who.
+func (u *SetSums) Add(k int, set, who pool.Set) {
+	if set &= who; set != 0 {
+		u.add(setKeys[k&63], set, who&^set)
 	}
 }
+
+func (u *SetSums) add(key uint64, set, lacks pool.Set) {
+	if lacks == 0 || lacks&(lacks-1) == 0 && set&(set-1) != 0 {
+		u.common += key
+		set, key = lacks, -key
+	}
+	for ; set != 0; set &= set - 1 {
+		u.own[bits.TrailingZeros16(uint16(set))&(pool.MaxServers-1)] += key
+	}
+}
+
+// Of is the sum of a server.
+func (u *SetSums) Of(server int) uint64 { return u.own[server] + u.common }
 
 // Mix folds v into h: a multiply whose halves are joined, as wyhash does it.
 func Mix(h, v uint64) uint64 {
@@ -47,8 +54,18 @@ func Mix(h, v uint64) uint64 {
 	return hi ^ lo
 }
 
-func (m *Machine) hashGlobal() uint64 {
-	s := &m.st
+// bit is the i-th bit, or none.
+func bit(b bool, i int) uint64 {
+	v := uint64(0)
+	if b {
+		v = 1
+	}
+	return v << i
+}
+
+// Hash is the fingerprint of the runbook's own task, the turn and the ending.
+func (m *Machine) Hash() uint64 {
+	s := m.st
 	h := m.hashTask(mainTask, s.main())
 	if s.handler != 0 || s.finished {
 		h = Mix(h, m.hashTask(mainTask, &s.saved))
@@ -57,13 +74,9 @@ func (m *Machine) hashGlobal() uint64 {
 		h = Mix(h, m.hashTask(mainTask, &s.left))
 	}
 	h = Mix(h, uint64(s.visited))
-	flags := uint64(0)
-	allows := m.readingAllows(m.domainOf(mainTask))
-	for i, b := range [...]bool{s.finished, s.leave, s.asked, s.touched, allows, s.failover, s.surveyed, s.resumed} {
-		if b {
-			flags |= 1 << i
-		}
-	}
+	allows := m.readingAllows(s)
+	flags := bit(s.finished, 0) | bit(s.leave, 1) | bit(s.asked, 2) | bit(s.touched, 3) | bit(allows, 4) |
+		bit(s.failover, 5) | bit(s.surveyed, 6) | bit(s.resumed, 7)
 	h = Mix(h, flags|uint64(s.ending)<<8|uint64(s.stop)<<16|uint64(s.handler)<<24|uint64(uint16(s.cursor))<<32|uint64(uint16(s.loop))<<48)
 	if allows {
 		sql := uint64(0)
@@ -77,53 +90,83 @@ func (m *Machine) hashGlobal() uint64 {
 
 // readingAllows reports whether the latest reading may still let the turn take servers out of service. Any other is as
 // good as none: the interlock takes one of its own.
-func (m *Machine) readingAllows(d int8) bool {
-	s := &m.st
-	return s.readIn && !s.leave && s.reading.State == Ready && d >= 0 && s.reading.Domains.Has(int(d)) && s.now-s.readAt <= freshFor
+func (m *Machine) readingAllows(s *State) bool {
+	if !s.readIn || s.leave || s.reading.State != Ready || s.now-s.readAt > freshFor {
+		return false
+	}
+	d := m.turnDomain(s)
+	return d >= 0 && s.reading.Domains.Has(int(d))
 }
 
-// hashServers hashes each server's task and the sets that it is in.
-func (m *Machine) hashServers(s *State, servers *[pool.MaxServers]uint64) {
+// ServerHashes is the fingerprint of what the machine knows of each server of who, without the server's place.
+func (m *Machine) ServerHashes(who pool.Set, hashes *[pool.MaxServers]uint64) {
+	s := m.st
+	var in SetSums
 	for k, set := range [...]pool.Set{
 		s.turn, s.part, s.active, s.queue, s.took, s.unverified, s.down, s.turnOut, s.touchedBy, s.skipped, s.failed, s.doubtful,
 		s.away, s.noUpgrade, s.noVerify, s.seenUp,
 	} {
-		AddSet(servers, k, set)
+		in.Add(k, set, who)
 	}
-	for k, set := range s.done {
-		AddSet(servers, 20+k, set)
+	for k, set := range s.done[:m.prog.loops] {
+		in.Add(20+k, set, who)
 	}
-	for k, set := range s.upgraded {
-		AddSet(servers, 20+maxLoops+k, set)
+	for k, set := range s.upgraded[:m.prog.upgrades] {
+		in.Add(20+maxLoops+k, set, who)
 	}
-	if m.readingAllows(m.domainOf(mainTask)) {
-		AddSet(servers, 63, s.reading.Running)
-	}
-	for i := range m.prog.Pool.Servers {
-		h := Mix(servers[i], uint64(s.tasks[i].at))
-		if tk := &s.tasks[i]; tk.phase != idle {
+	in.Add(63, m.seenRunning(s), who)
+	for ; who != 0; who &= who - 1 {
+		i := bits.TrailingZeros16(uint16(who)) & (pool.MaxServers - 1)
+		tk := &s.tasks[i]
+		h := Mix(in.Of(i), uint64(tk.at))
+		if tk.phase != idle {
 			h = Mix(h, m.hashTask(i, tk))
 		}
-		servers[i] = h
+		hashes[i] = h
 	}
+}
+
+// seenRunning is the servers that the reading found running, as long as the interlock may ask for it.
+func (m *Machine) seenRunning(s *State) pool.Set {
+	if m.readingAllows(s) {
+		return s.reading.Running
+	}
+	return 0
+}
+
+// Rehash is the set of servers whose fingerprint is not the one that it was in an earlier state of the same program, or
+// may not be.
+func (m *Machine) Rehash(before *State) pool.Set {
+	s, b := m.st, before
+	who := (s.turn ^ b.turn) | (s.part ^ b.part) | (s.active ^ b.active) | (s.queue ^ b.queue) | (s.took ^ b.took) |
+		(s.unverified ^ b.unverified) | (s.down ^ b.down) | (s.turnOut ^ b.turnOut) | (s.touchedBy ^ b.touchedBy) |
+		(s.skipped ^ b.skipped) | (s.failed ^ b.failed) | (s.doubtful ^ b.doubtful) | (s.away ^ b.away) |
+		(s.noUpgrade ^ b.noUpgrade) | (s.noVerify ^ b.noVerify) | (s.seenUp ^ b.seenUp) | (m.seenRunning(s) ^ m.seenRunning(b))
+	for k := range s.done[:m.prog.loops] {
+		who |= s.done[k] ^ b.done[k]
+	}
+	for k := range s.upgraded[:m.prog.upgrades] {
+		who |= s.upgraded[k] ^ b.upgraded[k]
+	}
+	for i := range m.prog.Pool.Servers {
+		if t, u := &s.tasks[i], &b.tasks[i]; t.phase != idle || u.phase != idle || t.at != u.at {
+			who |= 1 << i
+		}
+	}
+	return who
 }
 
 // hashTask hashes a task. What no step can read again before it is set anew is left out: the tries and clocks of a step
 // that is not under way, and which effect is out where none is.
 func (m *Machine) hashTask(t int, tk *task) uint64 {
-	under := tk.begun || tk.doubt
-	flags := uint64(0)
-	for i, b := range [...]bool{tk.begun, tk.doubt, under && tk.bound, under && tk.onlyBusy, under && tk.onlyDomain, under && tk.count > settleFrom} {
-		if b {
-			flags |= 1 << i
-		}
+	flags := bit(tk.begun, 0) | bit(tk.doubt, 1)
+	starts, try, effect := uint8(0), uint16(0), NoAction
+	if tk.begun || tk.doubt {
+		starts, try = tk.starts, tk.try
+		flags |= bit(tk.bound, 2) | bit(tk.onlyBusy, 3) | bit(tk.onlyDomain, 4) | bit(tk.count > settleFrom, 5)
 	}
-	starts, try, effect := tk.starts, tk.try, tk.effect
-	if !under {
-		starts, try = 0, 0
-	}
-	if !tk.doubt && tk.phase != acting && tk.phase != looking {
-		effect = NoAction
+	if tk.doubt || tk.phase == acting || tk.phase == looking {
+		effect = tk.effect
 	}
 	h := Mix(uint64(uint32(tk.pc))|uint64(uint32(tk.anchor))<<32,
 		flags|uint64(tk.phase)<<8|uint64(effect)<<16|uint64(tk.ask)<<24|uint64(tk.assume)<<32|uint64(starts)<<40|uint64(try)<<48)
@@ -145,9 +188,6 @@ func (m *Machine) hashTask(t int, tk *task) uint64 {
 
 // SetWindow puts the end of the window, for one who explores both what happens before and after it; 0 is no window.
 func (m *Machine) SetWindow(end time.Duration) { m.st.windowEnd = end }
-
-// CopyState copies the state to where it is wanted, without a copy in between.
-func (m *Machine) CopyState(to *State) { *to = m.st }
 
 // Cover makes the machine mark in c, one place for each instruction of the program, what it carries out; nil stops it.
 func (m *Machine) Cover(c []bool) { m.cover = c }

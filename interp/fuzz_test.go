@@ -191,6 +191,11 @@ type adversary struct {
 	readyIn   bool
 	ready     pool.Set // domains that it allows
 	turnTaken bool     // this turn took a server out of service
+
+	store       *interp.Store[int]
+	before, got interp.State
+	hashes      [pool.MaxServers]uint64
+	kept        int
 }
 
 func newAdversary(t *testing.T, prog *interp.Program, data []byte) *adversary {
@@ -420,6 +425,7 @@ func (a *adversary) forgetAssumption(server int8) {
 func (a *adversary) step(ev interp.Event) {
 	_, over := a.m.Result()
 	out := a.m.Step(ev)
+	a.stored()
 	for i := range out.Records {
 		r := &out.Records[i]
 		a.log = append(a.log, *r)
@@ -436,6 +442,36 @@ func (a *adversary) step(ev interp.Event) {
 		a.check(e)
 		a.out = append(a.out, e)
 	}
+}
+
+// stored keeps the state in a store beside the one before it: what comes out again is all of both. The fingerprint is the
+// same whether it is worked out for all servers or only where Rehash says so.
+func (a *adversary) stored() {
+	now := a.m.State()
+	if a.kept == 0 {
+		a.store, a.before = interp.NewStore[int](a.prog), now
+		a.m.ServerHashes(a.prog.Pool.All(), &a.hashes)
+	}
+	var hashes [pool.MaxServers]uint64
+	a.m.ServerHashes(a.prog.Pool.All(), &hashes)
+	if a.m.ServerHashes(a.m.Rehash(&a.before), &a.hashes); a.hashes != hashes {
+		a.fatal("the fingerprint of a server has changed, and nobody said so")
+	}
+	old, at := a.store.Put(&a.before), a.store.Put(&now)
+	*a.store.With(old), *a.store.With(at) = -a.kept, a.kept
+	if a.store.Get(at, &a.got); a.got != now {
+		a.fatal(fmt.Sprintf("a state comes out of the store as another one:\n%+v\n%+v", now, a.got))
+	}
+	if a.store.Get(old, &a.got); a.got != a.before {
+		a.fatal("a state in the store was changed by the next one")
+	}
+	if *a.store.With(old) != -a.kept || *a.store.With(at) != a.kept {
+		a.fatal("what lies with a state was lost")
+	}
+	if a.kept++; a.kept%50 == 0 {
+		a.store.Empty()
+	}
+	a.before = now
 }
 
 // check holds what must be true of every effect.

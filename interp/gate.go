@@ -12,7 +12,7 @@ const freshFor = 15 * time.Minute
 
 // readingForWait takes in one try of `wait ready`.
 func (m *Machine) readingForWait(t int, in *Instr, ev *Event) {
-	s := &m.st
+	s := m.st
 	tk := &s.tasks[t]
 	r := m.takeReading(ev, Record{Server: Pool, PC: tk.pc, Action: WaitReady, Try: tk.try, Tries: m.tries(in)})
 	switch {
@@ -60,7 +60,7 @@ func (m *Machine) takeReading(ev *Event, r Record) *Reading {
 }
 
 func (m *Machine) keepReading(r *Reading) {
-	s := &m.st
+	s := m.st
 	s.reading, s.readAt, s.readIn = *r, s.now, s.inTurn()
 }
 
@@ -73,7 +73,7 @@ func (m *Machine) progress(ev *Event) {
 // askLeave asks the interlock for a server's task. Where the latest reading does not say that the turn may begin, the
 // machine takes one itself, the task waits for it, and that one must say so.
 func (m *Machine) askLeave(t int) bool {
-	s := &m.st
+	s := m.st
 	if !s.asked && s.readIn && s.reading.State == Ready && s.reading.Domains.Has(int(m.domainOf(t))) &&
 		!m.late(s.readAt+freshFor+1, AskedAge) {
 		why := m.judge()
@@ -98,7 +98,7 @@ func (m *Machine) askLeave(t int) bool {
 // judge is the interlock: the last word on whether the turn's servers may be taken out of service. It holds in every
 // World; a runbook cannot switch it off.
 func (m *Machine) judge() Reason {
-	s := &m.st
+	s := m.st
 	why := m.verdict()
 	r := Record{Kind: RecLeave, Server: Pool, Domain: m.domainOf(mainTask), PC: none, Reason: why, Outcome: Done, Servers: s.turn}
 	s.leave = why == NoReason
@@ -130,7 +130,7 @@ func (m *Machine) release(why Reason) {
 // refused fails a step that the interlock does not allow, without its `else`.
 func (m *Machine) refused(t int, why Reason) {
 	m.texts.task[t] = ""
-	if s := &m.st; why == InterlockUnverified && !m.out.quiet {
+	if s := m.st; why == InterlockUnverified && !m.out.quiet {
 		m.texts.task[t] = strings.Join(m.prog.Pool.Names(s.unverified&^s.turn), ", ")
 	}
 	m.stepFailed(t, why, false)
@@ -148,7 +148,7 @@ type Guards struct{ NoReading, NoVerified, NoQuorum bool }
 // verdict judges by the latest reading, in the order of the rule: (a) Ready and the domain True, (b) what was taken
 // down before is verified, (c) the pool keeps its quorum without the turn's servers.
 func (m *Machine) verdict() Reason {
-	s := &m.st
+	s := m.st
 	off := m.guards
 	r := &s.reading
 	if !off.NoReading {

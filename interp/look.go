@@ -16,20 +16,21 @@ func (m *Machine) leftOver(in *Instr) bool { return in.Handler != 0 && m.st.hand
 
 // settled takes a task with a left-over effect back to its place in the runbook.
 func (m *Machine) settled(t int) {
-	s := &m.st
+	s := m.st
 	if t == mainTask {
 		*s.main() = s.saved
 		s.main().phase = ready
 		return
 	}
 	tk := &s.tasks[t]
-	tk.pc, tk.phase, tk.begun = tk.anchor, held, false
+	tk.pc, tk.begun = tk.anchor, false
+	tk.rest(held)
 	m.settledAll()
 }
 
 // settledAll lets the runbook go on once the last left-over effect of a server is settled.
 func (m *Machine) settledAll() {
-	s := &m.st
+	s := m.st
 	if s.main().phase != parked {
 		return
 	}
@@ -56,7 +57,7 @@ func (m *Machine) lookAt(t int) {
 // lookAnswer decides on the answer of a look. Done counts even where the bound has passed. What is still going then, or
 // cannot be told, stops the run in doubt: nobody reboots into a running installer.
 func (m *Machine) lookAnswer(t int, in *Instr, ev *Event) {
-	s := &m.st
+	s := m.st
 	tk := &s.tasks[t]
 	assume := tk.assume
 	tk.assume = assumeNothing
@@ -130,7 +131,7 @@ func (m *Machine) again(tk *task, in *Instr) Effect {
 
 // inDoubt stops a task for a person to decide; its effect stays its own, so that nothing else touches the server.
 func (m *Machine) inDoubt(t int, why Reason) {
-	s := &m.st
+	s := m.st
 	tk := &s.tasks[t]
 	m.rec(t, Record{Kind: RecEnd, Action: tk.effect, Outcome: Unknown, Reason: why})
 	tk.doubt = true

@@ -13,11 +13,13 @@ type Args struct {
 }
 
 // Machine runs a [Program]. It is pure: events go in by [Machine.Step], effects and records come out; it has no clock,
-// does no I/O, draws no lots and starts no goroutine. It is total: no event, however odd, makes it panic.
+// does no I/O, draws no lots and starts no goroutine. It is total: no event, however odd, makes it panic. A Machine must
+// not be copied; its State is what can be.
 type Machine struct {
 	prog  *Program
 	args  Args
-	st    State
+	st    *State // own, unless [Machine.Work] says otherwise
+	own   State
 	texts texts
 	out   Output
 
@@ -60,6 +62,7 @@ const (
 // New makes a machine that has not begun; its first event is Began.
 func New(p *Program, args Args) *Machine {
 	m := &Machine{prog: p, args: args}
+	m.st = &m.own
 	m.st.loop = none
 	m.st.cursor = none
 	m.st.cause.pc = none
@@ -92,10 +95,14 @@ func (m *Machine) Quiet() { m.out.quiet = true }
 func (m *Machine) Program() *Program { return m.prog }
 
 // State copies the state, to be put back by [Machine.SetState] on a machine of the same program.
-func (m *Machine) State() State { return m.st }
+func (m *Machine) State() State { return *m.st }
 
 // SetState makes s the state.
-func (m *Machine) SetState(s *State) { m.st = *s }
+func (m *Machine) SetState(s *State) { *m.st = *s }
+
+// Work makes s the state itself, without a copy: from now on every Step changes s. It is for one who keeps many states
+// and steps one of them at a time.
+func (m *Machine) Work(s *State) { m.st = s }
 
 // Step takes in one event and tells what is to be done about it. An event about an effect that the machine does not
 // wait for (any more) changes nothing.
@@ -159,7 +166,7 @@ func (m *Machine) sane(ev *Event) {
 
 // stale reports whether the event says nothing that the machine could still use.
 func (m *Machine) stale(ev *Event) bool {
-	s := &m.st
+	s := m.st
 	if s.seq == 0 {
 		return ev.Kind != Began
 	}
@@ -264,13 +271,18 @@ func (m *Machine) domainOf(t int) int8 {
 		}
 		return none
 	}
-	if !m.st.inTurn() || m.st.cursor < 0 {
+	return m.turnDomain(m.st)
+}
+
+// turnDomain is the domain of the turn that a state is in, or -1.
+func (m *Machine) turnDomain(s *State) int8 {
+	if !s.inTurn() || s.cursor < 0 {
 		return none
 	}
-	if m.prog.Instrs[m.st.loop].OverServers {
-		return int8(m.prog.Pool.Servers[m.st.cursor].Domain)
+	if m.prog.Instrs[s.loop].OverServers {
+		return int8(m.prog.Pool.Servers[s.cursor].Domain)
 	}
-	return int8(m.st.cursor)
+	return int8(s.cursor)
 }
 
 // late reports whether the time has come, and notes the question.
@@ -289,32 +301,28 @@ func (m *Machine) windowOver() bool {
 
 // advance lets every task that can go on do so, in a fixed order, until all wait for something.
 func (m *Machine) advance() {
-	s := &m.st
-	for {
-		moved := false
-		for t := range s.tasks {
-			if s.finished {
-				return
-			}
-			if s.tasks[t].phase != ready {
-				continue
-			}
-			moved = true
-			if t == mainTask {
-				m.advanceMain()
-			} else {
-				m.advanceServer(t)
+	s := m.st
+	servers := s.tasks[:min(len(m.prog.Pool.Servers), mainTask)]
+	for moved := true; moved && !s.finished; {
+		moved = false
+		for t := range servers {
+			if servers[t].phase == ready {
+				moved = true
+				if m.advanceServer(t); s.finished {
+					return
+				}
 			}
 		}
-		if !moved {
-			return
+		if s.tasks[mainTask].phase == ready {
+			moved = true
+			m.advanceMain()
 		}
 	}
 }
 
 // advanceServer carries out the next instruction of a server's task.
 func (m *Machine) advanceServer(t int) {
-	s := &m.st
+	s := m.st
 	tk := &s.tasks[t]
 	in := &m.prog.Instrs[tk.pc]
 	if s.halting() && in.Op != OpEndTask && in.Op != OpJump {
@@ -344,8 +352,8 @@ func (m *Machine) advanceServer(t int) {
 
 // leaveTask ends a server's part in the fork, and lets the next one in the queue begin.
 func (m *Machine) leaveTask(t int, ph phase) {
-	s := &m.st
-	s.tasks[t].phase = ph
+	s := m.st
+	s.tasks[t].rest(ph)
 	bit := pool.SetOf(t)
 	if s.active&bit == 0 {
 		return
@@ -358,7 +366,7 @@ func (m *Machine) leaveTask(t int, ph phase) {
 
 // advanceMain carries out the next instruction of the runbook itself.
 func (m *Machine) advanceMain() {
-	s := &m.st
+	s := m.st
 	tk := s.main()
 	in := &m.prog.Instrs[tk.pc]
 	if m.mustEnd(in) {
@@ -399,7 +407,7 @@ func (m *Machine) advanceMain() {
 
 // mustEnd ends the run where it may not go on with the instruction that is next.
 func (m *Machine) mustEnd(in *Instr) bool {
-	s := &m.st
+	s := m.st
 	switch {
 	case s.stop == stopInterrupt:
 		m.end(Interrupted, poolCause(StoppedByOperator))

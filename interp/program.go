@@ -92,7 +92,12 @@ type Program struct {
 	Upgrades  bool              // some loop or step upgrades: servers are due
 	Failovers bool              // a path can reach `failover`
 
+	loops    int // turn loops
+	upgrades int // `upgrade` steps
 }
+
+// UpgradeSteps is how many `upgrade` steps the program has; [Instr.Upgrade] counts them from 0.
+func (p *Program) UpgradeSteps() int { return p.upgrades }
 
 // Window bounds the beginning of turns.
 type Window struct {

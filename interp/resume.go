@@ -11,7 +11,7 @@ import (
 // What is done stays done; a turn that has taken nothing out of service begins its body anew; the rest goes on at its
 // first undone step with fresh tries.
 func (m *Machine) resume(ev *Event) {
-	s := &m.st
+	s := m.st
 	s.epoch++
 	m.emit(Record{Kind: RecResume, Server: Pool, Domain: none, PC: none})
 	if s.finished && s.ending == Completed {
@@ -53,7 +53,7 @@ func (m *Machine) WindowEnd() time.Duration { return m.st.windowEnd }
 
 // newWindow opens a new window where the old one is over; one that is not over stays as it is.
 func (m *Machine) newWindow(ev *Event) {
-	s := &m.st
+	s := m.st
 	if s.windowEnd == 0 || s.now < s.windowEnd {
 		return
 	}
@@ -70,7 +70,7 @@ func (m *Machine) newWindow(ev *Event) {
 // resumeServers brings the servers' tasks to where they can go on, or marks them as in doubt until the pool has been
 // looked at.
 func (m *Machine) resumeServers(ev *Event) {
-	s := &m.st
+	s := m.st
 	s.doubtful = 0
 	for t := range mainTask {
 		tk := &s.tasks[t]
@@ -86,16 +86,18 @@ func (m *Machine) resumeServers(ev *Event) {
 				tk.assume = assumeRedo
 			}
 		case tk.at != none && tk.at <= tk.anchor && (!s.inTurn() || s.part.Has(t)):
-			tk.pc, tk.phase, tk.begun, tk.ask = tk.anchor, held, false, askNothing
+			tk.pc, tk.begun, tk.ask = tk.anchor, false, askNothing
+			tk.rest(held)
 		default:
-			tk.phase, tk.begun, tk.ask = idle, false, askNothing
+			tk.begun, tk.ask = false, askNothing
+			tk.rest(idle)
 		}
 	}
 }
 
 // resumeMain brings the runbook itself to where it can go on, or settles its own action first.
 func (m *Machine) resumeMain(ev *Event) {
-	s := &m.st
+	s := m.st
 	main := s.main()
 	own := main.doubt || main.unsettled()
 	if !own {
@@ -135,7 +137,7 @@ func (m *Machine) lookAgain(t int) {
 
 // goOn lets a resumed run go on once the pool has been looked at and is as it should be.
 func (m *Machine) goOn(r *Reading) {
-	s := &m.st
+	s := m.st
 	main := s.main()
 	left := false
 	for t := range mainTask {
@@ -166,7 +168,7 @@ func (m *Machine) goOn(r *Reading) {
 
 // placeTurn decides where the servers of the turn under way go on.
 func (m *Machine) placeTurn(r *Reading) {
-	s := &m.st
+	s := m.st
 	main := s.main()
 	if s.turnOut&s.part == 0 && s.doubtful == 0 {
 		m.bodyAnew(s.part)
@@ -190,7 +192,8 @@ func (m *Machine) placeTurn(r *Reading) {
 // that, which need not be safe to repeat. Where an `if` stands before it, its way begins anew as a whole: which branch it
 // takes now is not known.
 func (m *Machine) takeOutAnew(tk *task) {
-	tk.at, tk.phase = none, idle
+	tk.at = none
+	tk.rest(idle)
 	fork := int32(none)
 	for pc := m.prog.Instrs[m.st.loop].Body; pc < m.prog.Instrs[m.st.loop].Next; pc++ {
 		in := &m.prog.Instrs[pc]
@@ -210,7 +213,7 @@ func (m *Machine) takeOutAnew(tk *task) {
 // of service for, and yet is in service: `on failure` started it again, or somebody did by hand. An installer must not
 // run into that.
 func (m *Machine) backInService(t int, r *Reading) bool {
-	s := &m.st
+	s := m.st
 	tk := &s.tasks[t]
 	if !s.part.Has(t) || !s.turnOut.Has(t) || tk.doubt || tk.at == none {
 		return false
@@ -236,7 +239,7 @@ func (m *Machine) nextAction(tk *task) Action {
 
 // resumeSkipped takes up the servers that a completed run had skipped.
 func (m *Machine) resumeSkipped() {
-	s := &m.st
+	s := m.st
 	if s.skipped == 0 {
 		return
 	}
@@ -247,7 +250,7 @@ func (m *Machine) resumeSkipped() {
 		}
 		s.finished, s.stop, s.ending = false, 0, Running
 		s.failed, s.doubtful = 0, pool.Set(0)
-		*s.main() = task{pc: int32(pc), anchor: int32(pc), at: int32(pc), phase: ready}
+		*s.main() = task{stand: stand{pc: int32(pc), anchor: int32(pc), at: int32(pc), phase: ready}}
 		s.loop, s.cursor = none, none
 		s.resumed = true
 		m.newWindow(&m.out.ev)

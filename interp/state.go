@@ -34,30 +34,40 @@ const (
 	askIf           // facts of an `if`
 )
 
-// task is the control state of one server, or of the runbook itself. It is flat.
+// task is the control state of one server, or of the runbook itself. It is flat, and fills a cache line.
 type task struct {
-	pc     int32         // the instruction it is at
-	anchor int32         // the instruction outside any `else` that it came to last: where a resume begins anew
-	at     int32         // servers: the fork they are in, or what follows the last they ended; main: as far as it came
-	id     EffectID      // the effect that is out
-	ref    EffectID      // the action it is about: id itself, or what is looked at or gone on with
-	began  time.Duration // of the step
-	tryAt  time.Duration // of this try
+	stand
+	flight
+}
+
+// stand is where a task stands, and how far it is with the step there.
+type stand struct {
+	pc     int32 // the instruction it is at
+	anchor int32 // the instruction outside any `else` that it came to last: where a resume begins anew
+	at     int32 // servers: the fork they are in, or what follows the last they ended; main: as far as it came
 
 	phase      phase
 	effect     Action // what id asked for; while looking, what is looked at
 	ask        ask
+	starts     uint8 // how often this try's action was begun anew because it never began
 	try        uint16
-	count      uint16 // effects of this try so far
-	starts     uint8  // how often this try's action was begun anew because it never began
-	begun      bool   // the step has begun, or waits for the interlock
-	told       bool   // its start is on record
-	bound      bool   // the bound has passed
-	onlyBusy   bool   // wait ready: every try so far read Busy
-	onlyDomain bool   // wait ready: every try so far read Ready, but the domain's flag False
-	before     uint8  // books on the server as they were before the action: see begunOn
-	doubt      bool   // held because nobody knows how its effect ended; it is looked at before anything else
+	begun      bool // the step has begun, or waits for the interlock
+	bound      bool // the bound has passed
+	onlyBusy   bool // wait ready: every try so far read Busy
+	onlyDomain bool // wait ready: every try so far read Ready, but the domain's flag False
+	doubt      bool // held because nobody knows how its effect ended; it is looked at before anything else
 	assume     assumption
+}
+
+// flight is what a task knows of a step under way. Of a task that rests it is zero.
+type flight struct {
+	began  time.Duration // of the step
+	tryAt  time.Duration // of this try
+	id     EffectID      // the effect that is out
+	ref    EffectID      // the action it is about: id itself, or what is looked at or gone on with
+	count  uint16        // effects of this try so far
+	told   bool          // its start is on record
+	before uint8         // books on the server as they were before the action: see begunOn
 }
 
 // assumption is what the operator said of a step in doubt.
@@ -79,10 +89,14 @@ type cause struct {
 
 // State is all that a [Machine] knows, a flat value without pointers: a copy of it is a fork of the run.
 type State struct {
+	run
 	tasks [mainTask + 1]task
 	saved task // the main task as it was when a handler took over, or when what the handler left is settled
 	left  task // a pool action of a handler that nobody knows the end of: it is settled at the resume
+}
 
+// run is what a State holds beside its tasks.
+type run struct {
 	now       time.Duration
 	windowEnd time.Duration // 0 = no window
 	readAt    time.Duration // when reading was taken
@@ -167,6 +181,22 @@ func (s *State) allDone() pool.Set {
 		all |= d
 	}
 	return all
+}
+
+// standsWith reports whether two tasks stand at the same place and know the same of it.
+func (tk *task) standsWith(other *task) bool { return tk.stand == other.stand }
+
+// rests reports whether the task has no step under way, and none whose end nobody knows.
+func (tk *task) rests() bool {
+	return !tk.begun && !tk.doubt && (tk.phase == idle || tk.phase == held)
+}
+
+// rest lets the task do nothing from now on, idle or held.
+func (tk *task) rest(ph phase) {
+	tk.phase = ph
+	if tk.rests() {
+		tk.flight = flight{}
+	}
 }
 
 // droppable reports whether what a task waits for may be dropped: it changes nothing and would be begun anew. What is

@@ -15,7 +15,7 @@ const maxStarts = 3
 
 // step begins the step at a task's pc, or goes on with it once the turn may begin.
 func (m *Machine) step(t int, in *Instr) {
-	s := &m.st
+	s := m.st
 	tk := &s.tasks[t]
 	if !tk.begun {
 		if why := m.passOver(t, in); why != NoReason {
@@ -70,7 +70,7 @@ func (m *Machine) closeStep(t int, next int32) {
 
 // passOver tells why a step is not to be done at all, if so.
 func (m *Machine) passOver(t int, in *Instr) Reason {
-	s := &m.st
+	s := m.st
 	poolGate := in.Action == WaitReady || in.Action == Hold
 	switch {
 	case poolGate && in.InLoop && s.failover:
@@ -99,7 +99,7 @@ func passedWhenFailing(a Action) bool {
 
 // try begins one try of a step.
 func (m *Machine) try(t int, in *Instr) {
-	s := &m.st
+	s := m.st
 	tk := &s.tasks[t]
 	if t != mainTask && in.Handler == 0 && !m.mayAct(t, in) {
 		return
@@ -148,7 +148,7 @@ func (m *Machine) try(t int, in *Instr) {
 // mayAct asks what stands before an action on a server: the window at the turn's first one, and the interlock before
 // the first that takes a server out of service.
 func (m *Machine) mayAct(t int, in *Instr) bool {
-	s := &m.st
+	s := m.st
 	if !serverAction(in.Action) {
 		return true
 	}
@@ -193,7 +193,7 @@ func (m *Machine) begunOn(t int, a Action) {
 	if t == mainTask || !serverAction(a) {
 		return
 	}
-	s := &m.st
+	s := m.st
 	bit := pool.SetOf(t)
 	s.touchedBy |= bit
 	s.seenUp &^= bit
@@ -218,7 +218,7 @@ func (m *Machine) neverBegunOn(t int, a Action) {
 	if t == mainTask || !a.OutOfService() {
 		return
 	}
-	s := &m.st
+	s := m.st
 	for i, b := range s.books() {
 		if s.tasks[t].before>>i&1 == 0 {
 			*b &^= pool.SetOf(t)
@@ -240,7 +240,7 @@ func (m *Machine) left(tk *task, in *Instr) (d time.Duration, over bool) {
 
 // ended takes in the end of an effect.
 func (m *Machine) ended(ev *Event) {
-	s := &m.st
+	s := m.st
 	if s.asked && ev.ID == s.leaveID {
 		s.asked = false
 		m.takeReading(ev, Record{Server: Pool})
@@ -315,7 +315,7 @@ func (m *Machine) tries(in *Instr) uint16 {
 
 // tryFailed begins the wait for the next try, or fails the step where there is none.
 func (m *Machine) tryFailed(t int, in *Instr, why Reason) {
-	s := &m.st
+	s := m.st
 	tk := &s.tasks[t]
 	if m.leftOver(in) {
 		m.stepFailed(t, why, false)

@@ -4,7 +4,7 @@ import "github.com/lrun/lrun/pool"
 
 // stepDone ends a step well. Only here a server becomes upgraded or verified, and a pool failed over.
 func (m *Machine) stepDone(t int, in *Instr, r Record) {
-	s := &m.st
+	s := m.st
 	bit := pool.Set(0)
 	if t != mainTask {
 		bit = pool.SetOf(t)
@@ -35,7 +35,7 @@ func (m *Machine) stepDone(t int, in *Instr, r Record) {
 
 // stepFailed ends a step badly: its `else` comes next, where it has one and may take it.
 func (m *Machine) stepFailed(t int, why Reason, mayElse bool) {
-	s := &m.st
+	s := m.st
 	tk := &s.tasks[t]
 	in := &m.prog.Instrs[tk.pc]
 	if t != mainTask && s.handler == 0 {
@@ -80,7 +80,7 @@ func (m *Machine) stepFailed(t int, why Reason, mayElse bool) {
 
 // taskFailed takes a server out of the turn, or ends the runbook; what is down in the turn goes on without it.
 func (m *Machine) taskFailed(t int, in *Instr, why Reason) {
-	s := &m.st
+	s := m.st
 	m.setEnding(FailedRun, t, why)
 	if t != mainTask {
 		s.failed |= pool.SetOf(t)
@@ -100,7 +100,7 @@ func (m *Machine) taskFailed(t int, in *Instr, why Reason) {
 
 // skip leaves a server, or the whole turn.
 func (m *Machine) skip(t int) {
-	s := &m.st
+	s := m.st
 	s.tasks[t].begun = false
 	if t != mainTask {
 		bit := pool.SetOf(t)
@@ -118,7 +118,7 @@ func (m *Machine) skip(t int) {
 
 // abort ends the run with the runbook's own reason, once what is in flight has ended.
 func (m *Machine) abort(t int, in *Instr) {
-	s := &m.st
+	s := m.st
 	s.tasks[t].begun = false
 	if s.ending < AbortedRun {
 		m.texts.task[t] = m.Render(in.Text, serverOf(t))
@@ -143,7 +143,7 @@ func (m *Machine) rest(t int) {
 // haltWaits ends all waiting that changes nothing, for a run that begins nothing new: only actions in flight are
 // waited for.
 func (m *Machine) haltWaits() {
-	s := &m.st
+	s := m.st
 	for t := range s.tasks {
 		tk := &s.tasks[t]
 		if tk.droppable() {
@@ -156,7 +156,7 @@ func (m *Machine) haltWaits() {
 
 // setEnding notes how the run will end; the first cause of the strongest ending stands. It reports whether this is it.
 func (m *Machine) setEnding(e Ending, t int, why Reason) bool {
-	s := &m.st
+	s := m.st
 	if e <= s.ending {
 		return false
 	}

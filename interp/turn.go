@@ -18,7 +18,7 @@ func (m *Machine) survey(t int, why ask) {
 
 // answered takes in what a task had asked.
 func (m *Machine) answered(t int, ev *Event) {
-	s := &m.st
+	s := m.st
 	tk := &s.tasks[t]
 	why := tk.ask
 	tk.ask = askNothing
@@ -91,7 +91,7 @@ func (m *Machine) poolStateWrong(p PoolState) Reason {
 
 // badPoolState ends the run: in doubt where the pool is not where it should be, failed where it could not be read.
 func (m *Machine) badPoolState(t int, why ask, bad Reason) {
-	s := &m.st
+	s := m.st
 	tk := &s.tasks[t]
 	tk.phase, tk.begun = ready, false
 	e := InDoubt
@@ -118,7 +118,7 @@ func (m *Machine) badPoolState(t int, why ask, bad Reason) {
 
 // nextTurn is the head of a loop: it finds the next turn with something left to do, and looks at the pool before it.
 func (m *Machine) nextTurn(in *Instr) {
-	s := &m.st
+	s := m.st
 	main := s.main()
 	if s.loop == none {
 		s.loop, s.cursor = main.pc, 0
@@ -167,7 +167,7 @@ func (m *Machine) serversOfTurn(in *Instr) pool.Set {
 // beginTurn begins the body for the servers that are due. A server that the run has not touched and that has the version
 // already is passed over.
 func (m *Machine) beginTurn(r *Reading) {
-	s := &m.st
+	s := m.st
 	main := s.main()
 	in := &m.prog.Instrs[s.loop]
 	all := m.serversOfTurn(in)
@@ -189,12 +189,13 @@ func (m *Machine) beginTurn(r *Reading) {
 
 // bodyAnew begins the turn's body for its servers, before any of them is taken out of service.
 func (m *Machine) bodyAnew(who pool.Set) {
-	s := &m.st
+	s := m.st
 	main := s.main()
 	s.leave, s.touched, s.turnOut = false, false, 0
 	for t := range mainTask {
 		if who.Has(t) {
-			s.tasks[t].at, s.tasks[t].phase = none, idle
+			s.tasks[t].at = none
+			s.tasks[t].rest(idle)
 		}
 	}
 	body := m.prog.Instrs[s.loop].Body
@@ -204,7 +205,7 @@ func (m *Machine) bodyAnew(who pool.Set) {
 // endTurn ends the body: what took part to its end is done, unless the only `upgrade` or `verify` that it came by failed
 // and an `else` let it go on. That is left out, and still due.
 func (m *Machine) endTurn(*Instr) {
-	s := &m.st
+	s := m.st
 	loop := &m.prog.Instrs[s.loop]
 	through := s.part
 	if s.ending >= FailedRun {
@@ -231,7 +232,7 @@ func (m *Machine) endTurn(*Instr) {
 
 // closeTurn goes back to the head of the loop.
 func (m *Machine) closeTurn() {
-	s := &m.st
+	s := m.st
 	main := s.main()
 	s.leave, s.readIn, s.touched = false, false, false
 	s.cursor++
@@ -240,7 +241,7 @@ func (m *Machine) closeTurn() {
 
 // fork runs a body for each server in scope.
 func (m *Machine) fork(in *Instr) {
-	s := &m.st
+	s := m.st
 	main := s.main()
 	who := m.forkScope(in)
 	s.queue = 0
@@ -265,7 +266,7 @@ func (m *Machine) fork(in *Instr) {
 
 // forkScope is the set of servers that a fork is for.
 func (m *Machine) forkScope(in *Instr) pool.Set {
-	s := &m.st
+	s := m.st
 	switch {
 	case in.Handler != 0:
 		return s.took & s.unverified &^ s.doubtful
@@ -279,7 +280,7 @@ func (m *Machine) forkScope(in *Instr) pool.Set {
 
 // fill begins servers of the queue, as many at once as the fork allows, and lets the runbook go on when all have ended.
 func (m *Machine) fill() {
-	s := &m.st
+	s := m.st
 	main := s.main()
 	in := &m.prog.Instrs[main.pc]
 	for t := 0; t < mainTask && s.queue != 0; t++ {
@@ -331,7 +332,7 @@ func (m *Machine) branch(t int, in *Instr) {
 // wayBack is the branch of an `if` that the turn had taken before a resume, where somebody still stands in it: asked
 // anew it might lead past them. It is none where nobody does.
 func (m *Machine) wayBack(in *Instr) int32 {
-	s := &m.st
+	s := m.st
 	for t := range s.tasks {
 		at := s.tasks[t].at
 		switch {

@@ -61,7 +61,7 @@ func Prove(ctx context.Context, prog *interp.Program, opts Options) (*Answer, er
 	if e.property == Holds {
 		e.judgeWhole(a)
 	} else {
-		e.noteEnds(nil, nil)
+		e.noteEnds(nil)
 		a.Endings = e.endings()
 	}
 	a.Property = e.property
@@ -93,10 +93,10 @@ func (e *Explorer) judgeWhole(a *Answer) {
 		return
 	}
 	latest := e.latest(g)
-	e.noteEnds(latest, g)
+	e.noteEnds(latest)
 	a.Endings = e.endings()
 	for _, s := range e.maybe {
-		if latest[g.dense(s.id)] >= 0 {
+		if latest[s.id] >= 0 {
 			e.property, e.prop, e.night = Property(s.sig), int(s.prop), e.nightTo(g, latest, s.id)
 			return
 		}
@@ -118,7 +118,7 @@ func (e *Explorer) judgeWhole(a *Answer) {
 	if e.x.opts.Nights {
 		a.Nights = e.nights(g, latest)
 	}
-	t := e.times(g, rest)
+	t := e.times(rest)
 	a.WorstCase = t.worst
 	for d := range e.x.pool.Domains {
 		if b, ok := t.behind[d]; ok {
@@ -169,7 +169,8 @@ func (e *Explorer) canComplete() {
 // quietNight is the choices of the run in which nothing goes wrong and the person says yes.
 func (x *model) quietNight() []choice {
 	m := x.machine()
-	n, buf := x.root(m), []choice(nil)
+	n, _ := x.root(m)
+	var buf []choice
 	var night []choice
 	for {
 		if _, done := m.Ending(); done {
@@ -286,11 +287,8 @@ func (x *model) tell(night []choice) *Trace {
 	m := interp.New(x.prog, interp.Args{})
 	m.SetGuards(x.opts.guards)
 	t := &Trace{Inevitable: -1}
-	n := node{w: x.begin()}
-	out := m.Step(interp.Event{Kind: interp.Began, At: n.w.now})
-	x.start(&n.w, out.Effects)
+	n, out := x.root(m)
 	t.records(out, 0)
-	n.m = m.State()
 	wrote := func() int {
 		k := 0
 		for i := range t.Lines {

@@ -1,6 +1,7 @@
 package explore
 
 import (
+	"math/bits"
 	"time"
 
 	"github.com/lrun/lrun/interp"
@@ -308,8 +309,8 @@ func (x *model) crash(w *world) interp.Event {
 	w.crashes--
 	w.flight = 0
 	w.crashed, w.passed = true, false
-	for i := range w.slots {
-		s := &w.slots[i]
+	for set := w.live; set != 0; set &= set - 1 {
+		s := &w.slots[bits.TrailingZeros32(set)]
 		switch {
 		case s.action == interp.NoAction:
 		case s.action == interp.Look, !s.action.Changes():

@@ -51,11 +51,12 @@ func BenchmarkTransition(b *testing.B) {
 	prog := compileFor(b, "seed.lrun", seedText, poolOf(b, "lync2013", 12, 1))
 	e := New(prog, Options{Faults: 2, Crashes: 1})
 	m := e.x.machine()
-	nodes := []node{e.x.root(m)}
+	first, _ := e.x.root(m)
+	nodes := []node{first}
 	var buf []choice
+	var next node
 	for i := 0; i < 60; i++ {
 		buf = e.x.choices(&nodes[i].w, buf)
-		var next node
 		e.x.transition(m, &nodes[i], &next, buf[0])
 		nodes = append(nodes, next)
 	}

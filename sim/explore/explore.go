@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/lrun/lrun/interp"
+	"github.com/lrun/lrun/pool"
 )
 
 // Options bound an exploration.
@@ -36,12 +37,13 @@ var ErrTooLarge = errors.New("more states than the limit")
 const shardCount = 16
 
 // chunkSize is how many states one worker takes at a time.
-const chunkSize = 64
+const chunkSize = 256
 
 // node is a state of the whole: the machine and its world.
 type node struct {
-	m interp.State
-	w world
+	m       interp.State
+	w       world
+	servers [pool.MaxServers]uint64 // the fingerprint of each server
 }
 
 // stateID numbers a state: the shard in the low bits, its place in the shard above.
@@ -60,8 +62,8 @@ type shard struct {
 	head   []uint8 // 1 + the domain whose turn begins with this state, or 0
 	flags  []uint8
 	base   int     // place of the first state of the level under way
-	nodes  []*node // the states of the level under way; nil where nothing comes after one
-	fresh  []*node // those of the next level
+	nodes  []place // the states of the level under way; nowhere where nothing comes after one
+	fresh  []place // those of the next level
 	ends   []endState
 	broken []endState
 }
@@ -85,7 +87,7 @@ type cand struct {
 	broken Property
 	prop   uint8
 	end    uint64 // signature of the ending
-	node   *node
+	node   place  // nowhere where nothing comes after it
 }
 
 // edge is a transition, kept for the longest path.
@@ -150,8 +152,24 @@ func New(prog *interp.Program, opts Options) *Explorer {
 	e.x.seeds = prog.Pool.Seeds()
 	e.x.closes, _ = windowEnd(prog, opts.Clock)
 	e.x.counting = e.x.counts()
+	e.x.upgrades = prog.UpgradeSteps()
+	for d := range prog.Pool.Domains {
+		e.x.addDomain(d, prog.Pool.Domains[d].Servers)
+	}
 	e.seen = make([]bool, len(opts.Props))
 	return e
+}
+
+// addDomain notes the servers of a domain.
+func (x *model) addDomain(d int, servers pool.Set) {
+	x.domains = append(x.domains, servers)
+	for half := range x.domainIn {
+		for set := range x.domainIn[half] {
+			if pool.Set(set)<<(8*half)&servers != 0 {
+				x.domainIn[half][set] |= pool.SetOf(d)
+			}
+		}
+	}
 }
 
 // machine makes a machine for one worker.
@@ -197,25 +215,26 @@ func (e *Explorer) states() int {
 	return n
 }
 
-// root is the beginning of the run.
-func (x *model) root(m *interp.Machine) node {
-	n := node{w: x.begin()}
-	out := m.Step(interp.Event{Kind: interp.Began, At: n.w.now})
+// root is the beginning of the run, and what the machine says of it.
+func (x *model) root(m *interp.Machine) (n node, out *interp.Output) {
+	n.w = x.begin()
+	out = m.Step(interp.Event{Kind: interp.Began, At: n.w.now})
 	x.start(&n.w, out.Effects)
 	n.m = m.State()
-	return n
+	x.hash(m, &n, x.all)
+	return n, out
 }
 
 // first puts the beginning of the run into the set.
 func (e *Explorer) first() {
 	m := e.x.machine()
 	m.Cover(e.cover)
-	n := e.x.root(m)
-	h := e.x.hash(m, &n.w)
+	n, _ := e.x.root(m)
+	h := e.x.hash(m, &n, 0)
 	s := &e.shards[h%shardCount]
-	s.table.insert(h, 0)
+	s.table.insert(h)
 	s.keep(&cand{hash: h, from: noState})
-	s.nodes = append(s.nodes, &n)
+	s.nodes = append(s.nodes, e.workers[0].put(&n))
 	e.root = stateID(h % shardCount)
 }
 
@@ -227,13 +246,13 @@ func (s *shard) keep(c *cand) {
 }
 
 // noteEnds gathers the endings of all states that some night really comes to.
-func (e *Explorer) noteEnds(latest []int64, g *graph) {
+func (e *Explorer) noteEnds(latest []int64) {
 	var all []endState
 	for s := range e.shards {
 		all = append(all, e.shards[s].ends...)
 	}
 	for _, s := range all {
-		if latest != nil && latest[g.dense(s.id)] < 0 {
+		if latest != nil && latest[s.id] < 0 {
 			continue
 		}
 		sig := s.sig &^ (0xff << 56)

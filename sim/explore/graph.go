@@ -1,92 +1,100 @@
 package explore
 
-import "time"
+import (
+	"iter"
+	"time"
+)
 
-// graph is the explored states as one dense graph, for questions about all paths.
+// graph is the explored states and what leads from each to which, for questions about all paths. What it says of a state
+// stands at the state's number; numbers that a shard does not have are of no state.
 type graph struct {
-	offset [shardCount + 1]int
-	start  []uint32 // edges of state i: start[i] to start[i+1]
-	to     []uint32
-	dt     []uint32
-	order  []uint32 // states in topological order
+	start []uint32 // links of state i: start[i] to start[i+1]
+	links []link
+	order []stateID // states in topological order
 }
 
-func (g *graph) dense(id stateID) uint32 { return uint32(g.offset[id.shard()] + id.place()) }
-
-// id is the state with a dense number.
-func (g *graph) id(n uint32) stateID {
-	s := 0
-	for int(n) >= g.offset[s+1] {
-		s++
-	}
-	return stateID((int(n)-g.offset[s])*shardCount + s)
+// link is a transition out of a state.
+type link struct {
+	to stateID
+	dt uint32
 }
+
+// from is the links out of a state.
+func (g *graph) from(id stateID) []link { return g.links[g.start[id]:g.start[id+1]] }
 
 // graph joins the edges that the shards collected, and puts the states in topological order. cyclic is a state on a
 // cycle or behind one, where there is one: then some run does not end.
 func (e *Explorer) graph() (g *graph, cyclic stateID) {
-	g = &graph{}
-	edges := 0
+	most, edges := 0, 0
 	for s := range e.shards {
-		g.offset[s+1] = g.offset[s] + len(e.shards[s].parent)
+		most = max(most, len(e.shards[s].parent))
 		edges += len(e.edges[s])
 	}
-	n := g.offset[shardCount]
-	g.start = make([]uint32, n+1)
+	n := most * shardCount
+	g = &graph{start: make([]uint32, n+1), links: make([]link, edges), order: make([]stateID, 0, e.states())}
 	in := make([]uint32, n)
 	for s := range e.edges {
 		for i := range e.edges[s] {
-			g.start[g.dense(e.edges[s][i].from)+1]++
-			in[g.dense(e.edges[s][i].to)]++
+			g.start[e.edges[s][i].from+1]++
+			in[e.edges[s][i].to]++
 		}
 	}
 	for i := range n {
 		g.start[i+1] += g.start[i]
 	}
-	g.to, g.dt = make([]uint32, edges), make([]uint32, edges)
 	at := append([]uint32(nil), g.start[:n]...)
 	for s := range e.edges {
 		for i := range e.edges[s] {
 			k := &e.edges[s][i]
-			f := g.dense(k.from)
-			g.to[at[f]], g.dt[at[f]] = g.dense(k.to), k.dt
-			at[f]++
+			g.links[at[k.from]] = link{k.to, k.dt}
+			at[k.from]++
 		}
 	}
-	g.order = make([]uint32, 0, n)
-	for i := range n {
-		if in[i] == 0 {
-			g.order = append(g.order, uint32(i))
+	for id := range e.everyState() {
+		if in[id] == 0 {
+			g.order = append(g.order, id)
 		}
 	}
 	for next := 0; next < len(g.order); next++ {
-		i := g.order[next]
-		for j := g.start[i]; j < g.start[i+1]; j++ {
-			if in[g.to[j]]--; in[g.to[j]] == 0 {
-				g.order = append(g.order, g.to[j])
+		for _, l := range g.from(g.order[next]) {
+			if in[l.to]--; in[l.to] == 0 {
+				g.order = append(g.order, l.to)
 			}
 		}
 	}
-	if len(g.order) < n {
-		for i := range n {
-			if in[i] > 0 {
-				return g, g.id(uint32(i))
+	if len(g.order) < e.states() {
+		for id := range e.everyState() {
+			if in[id] > 0 {
+				return g, id
 			}
 		}
 	}
 	return g, noState
 }
 
+// everyState yields the numbers of all states, shard by shard.
+func (e *Explorer) everyState() iter.Seq[stateID] {
+	return func(yield func(stateID) bool) {
+		for s := range e.shards {
+			for place := range e.shards[s].parent {
+				if !yield(stateID(place*shardCount + s)) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // longest is, for each state, the longest time from there to an end, in milliseconds.
 func (g *graph) longest() []int64 {
 	rest := make([]int64, len(g.start)-1)
 	for k := len(g.order) - 1; k >= 0; k-- {
-		i := g.order[k]
-		for j := g.start[i]; j < g.start[i+1]; j++ {
-			if d := lrunTime(g.dt[j]) + rest[g.to[j]]; d > rest[i] {
-				rest[i] = d
-			}
+		id := g.order[k]
+		most := int64(0)
+		for _, l := range g.from(id) {
+			most = max(most, lrunTime(l.dt)+rest[l.to])
 		}
+		rest[id] = most
 	}
 	return rest
 }
@@ -107,18 +115,18 @@ func (e *Explorer) latest(g *graph) []int64 {
 	for i := range at {
 		at[i] = -1
 	}
-	at[g.dense(e.root)] = 0
-	for _, i := range g.order {
-		if at[i] < 0 {
+	at[e.root] = 0
+	for _, id := range g.order {
+		if at[id] < 0 {
 			continue
 		}
-		crashed := e.crashedAt(g.id(i))
-		for j := g.start[i]; j < g.start[i+1]; j++ {
-			t := at[i] + int64(g.dt[j]&spanMask)
-			if g.dt[j]&spanLate != 0 && !crashed && t < e.x.closes.Milliseconds() && !e.crashedAt(g.id(g.to[j])) {
+		crashed := e.crashedAt(id)
+		for _, l := range g.from(id) {
+			t := at[id] + int64(l.dt&spanMask)
+			if l.dt&spanLate != 0 && !crashed && t < e.x.closes.Milliseconds() && !e.crashedAt(l.to) {
 				continue
 			}
-			at[g.to[j]] = max(at[g.to[j]], t)
+			at[l.to] = max(at[l.to], t)
 		}
 	}
 	return at
@@ -130,29 +138,27 @@ func (e *Explorer) crashedAt(id stateID) bool {
 
 // nightTo is the choices of the night that comes to a state latest.
 func (e *Explorer) nightTo(g *graph, latest []int64, to stateID) []choice {
-	prev := map[uint32]uint32{} // on the way back from the goal
-	goal := g.dense(to)
+	prev := map[stateID]stateID{} // on the way back from the goal
 	for k := len(g.order) - 1; k >= 0; k-- {
-		i := g.order[k]
-		if latest[i] < 0 {
+		id := g.order[k]
+		if latest[id] < 0 {
 			continue
 		}
-		for j := g.start[i]; j < g.start[i+1]; j++ {
-			t := g.to[j]
-			if _, wanted := prev[t]; !wanted && t != goal {
+		for _, l := range g.from(id) {
+			if _, wanted := prev[l.to]; !wanted && l.to != to {
 				continue
 			}
-			late := g.dt[j]&spanLate != 0 && !e.crashedAt(g.id(i)) && !e.crashedAt(g.id(t)) &&
-				latest[i]+int64(g.dt[j]&spanMask) < e.x.closes.Milliseconds()
-			if !late && latest[i]+int64(g.dt[j]&spanMask) == latest[t] {
-				prev[i] = t
+			late := l.dt&spanLate != 0 && !e.crashedAt(id) && !e.crashedAt(l.to) &&
+				latest[id]+int64(l.dt&spanMask) < e.x.closes.Milliseconds()
+			if !late && latest[id]+int64(l.dt&spanMask) == latest[l.to] {
+				prev[id] = l.to
 				break
 			}
 		}
 	}
 	return e.walk(func(id stateID) stateID {
-		if t, ok := prev[g.dense(id)]; ok && id != to {
-			return g.id(t)
+		if t, ok := prev[id]; ok && id != to {
+			return t
 		}
 		return noState
 	})
@@ -161,10 +167,9 @@ func (e *Explorer) nightTo(g *graph, latest []int64, to stateID) []choice {
 // longestNight is the choices of a night that takes the longest.
 func (e *Explorer) longestNight(g *graph, rest []int64) []choice {
 	return e.walk(func(id stateID) stateID {
-		i := g.dense(id)
-		for j := g.start[i]; j < g.start[i+1]; j++ {
-			if lrunTime(g.dt[j])+rest[g.to[j]] == rest[i] {
-				return g.id(g.to[j])
+		for _, l := range g.from(id) {
+			if lrunTime(l.dt)+rest[l.to] == rest[id] {
+				return l.to
 			}
 		}
 		return noState
@@ -174,8 +179,10 @@ func (e *Explorer) longestNight(g *graph, rest []int64) []choice {
 // walk finds the choices that lead from the start along a row of states.
 func (e *Explorer) walk(next func(stateID) stateID) []choice {
 	m := e.x.machine()
-	n, id := e.x.root(m), e.root
+	n, _ := e.x.root(m)
+	id := e.root
 	var night, buf []choice
+	var child node
 	for to := next(id); to != noState; to = next(id) {
 		found := false
 		buf = e.x.choices(&n.w, buf)
@@ -183,7 +190,6 @@ func (e *Explorer) walk(next func(stateID) stateID) []choice {
 		for _, c := range buf {
 			for _, v := range [...]uint8{0, lateWindow, lateLeft} {
 				c.variant = v
-				var child node
 				t := e.x.transition(m, &n, &child, c)
 				s := int(t.hash % shardCount)
 				if place, ok := e.shards[s].table.find(t.hash); ok && stateID(place*shardCount+s) == to {
@@ -205,14 +211,14 @@ type times struct {
 	behind map[int]time.Duration // by domain: the longest time from the beginning of its turn to the end of the run
 }
 
-func (e *Explorer) times(g *graph, rest []int64) times {
-	t := times{worst: time.Duration(rest[g.dense(e.root)]) * time.Millisecond, behind: map[int]time.Duration{}}
+func (e *Explorer) times(rest []int64) times {
+	t := times{worst: time.Duration(rest[e.root]) * time.Millisecond, behind: map[int]time.Duration{}}
 	for s := range e.shards {
 		for p, h := range e.shards[s].head {
 			if h == 0 {
 				continue
 			}
-			d := time.Duration(rest[g.offset[s]+p]) * time.Millisecond
+			d := time.Duration(rest[p*shardCount+s]) * time.Millisecond
 			t.behind[int(h)-1] = max(t.behind[int(h)-1], d)
 		}
 	}

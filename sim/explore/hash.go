@@ -8,29 +8,37 @@ import (
 	"github.com/lrun/lrun/pool"
 )
 
-// hash is the fingerprint of a state. Servers of one domain that are alike in everything are the same whichever is
-// which: their parts are put in order before they are joined.
-func (x *model) hash(m *interp.Machine, w *world) uint64 {
-	parts := m.Hashes()
-	h := interp.Mix(parts.Global, x.hashWorld(w))
-	own := x.hashServers(w)
-	for d := range x.pool.Domains {
-		var list [pool.MaxServers]uint64
-		n := 0
-		for members := x.pool.Domains[d].Servers; members != 0; members &= members - 1 {
+// hash is the fingerprint of the state n, which the machine is in. Servers of one domain that are alike in everything are
+// the same whichever is which: their parts are put in order before they are joined. The parts of the servers are in
+// n.servers, those of who being worked out anew.
+func (x *model) hash(m *interp.Machine, n *node, who pool.Set) uint64 {
+	h := interp.Mix(m.Hash(), x.hashWorld(&n.w))
+	if who != 0 {
+		m.ServerHashes(who, &n.servers)
+		x.addServers(&n.w, who, &n.servers)
+	}
+	apart := x.opts.EveryOrder || x.opts.apart
+	var list [pool.MaxServers]uint64
+	for _, domain := range x.domains {
+		if domain&(domain-1) == 0 && !apart { // a server alone
+			h = interp.Mix(h, n.servers[bits.TrailingZeros16(uint16(domain))&15])
+			continue
+		}
+		k := 0
+		for members := domain; members != 0; members &= members - 1 {
 			s := bits.TrailingZeros16(uint16(members))
-			v := interp.Mix(parts.Servers[s], own[s])
-			if x.opts.EveryOrder || x.opts.apart {
+			v := n.servers[s]
+			if apart {
 				v = interp.Mix(v, uint64(s))
 			}
-			i := n
+			i := k
 			for ; i > 0 && list[i-1] > v; i-- {
 				list[i] = list[i-1]
 			}
 			list[i] = v
-			n++
+			k++
 		}
-		for _, v := range list[:n] {
+		for _, v := range list[:k] {
 			h = interp.Mix(h, v)
 		}
 	}
@@ -43,64 +51,66 @@ func (x *model) hashWorld(w *world) uint64 {
 	if w.settling() {
 		rebuild = uint64(w.ready - w.now)
 	}
-	flags := uint64(0)
-	if w.crashed {
-		flags = 1
-	}
-	if w.passed {
-		flags |= 2
-	}
-	if w.justDied {
-		flags |= 4
-	}
-	if w.anew {
-		flags |= 8
-	}
+	flags := bit(w.crashed, 0) | bit(w.passed, 1) | bit(w.justDied, 2) | bit(w.anew, 3)
 	if x.counting {
 		flags |= uint64(w.cut) << 8
 	}
 	h := interp.Mix(interp.Mix(rebuild, flags), uint64(w.state)|uint64(w.cond)<<8|uint64(w.window)<<16|uint64(w.faults)<<24|uint64(w.crashes)<<32|
 		uint64(w.guards)<<40|uint64(w.broken)<<48|uint64(w.prop)<<56)
-	h = interp.Mix(h, w.slots[mainSlot].hash(w.now))
-	return interp.Mix(h, w.slots[leaveSlot].hash(w.now))
+	h = interp.Mix(h, w.slots[mainSlot].hash(w.now, 0))
+	return interp.Mix(h, w.slots[leaveSlot].hash(w.now, 0))
 }
 
-// hashServers hashes what belongs to each server: a sum of a number for each set that it is in, and its slot.
-func (x *model) hashServers(w *world) (own [pool.MaxServers]uint64) {
+// addServers adds to the hash of each server of who what the world knows of it: the sets that it is in, and its slot.
+func (x *model) addServers(w *world, who pool.Set, servers *[pool.MaxServers]uint64) {
+	var in interp.SetSums
 	for k, set := range [...]pool.Set{w.up, w.out, w.dead, w.sick, w.fresh, w.away, w.stopped, w.cutFrom, x.seeds} {
-		interp.AddSet(&own, k, set)
+		in.Add(k, set, who)
 	}
-	for k, set := range w.installed {
-		interp.AddSet(&own, k+16, set)
+	for k, set := range w.installed[:x.upgrades] {
+		in.Add(k+16, set, who)
 	}
-	for s := range x.pool.Servers {
-		if h := w.slots[s].hash(w.now); h != 0 {
-			own[s] = interp.Mix(own[s], h)
+	for ; who != 0; who &= who - 1 {
+		s := bits.TrailingZeros16(uint16(who)) & (pool.MaxServers - 1)
+		own := in.Of(s)
+		if w.live>>s&1 != 0 {
+			own = interp.Mix(own, w.slots[s].hash(w.now, w.before[s]))
 		}
+		servers[s] = interp.Mix(servers[s], own)
 	}
-	return own
 }
 
-func (s *slot) hash(now time.Duration) uint64 {
-	if s.action == interp.NoAction && s.limbo == sure {
+// rehash is the set of servers that the world knows other things of than an earlier one did, or perhaps does.
+func (x *model) rehash(w, b *world) pool.Set {
+	who := (w.up ^ b.up) | (w.out ^ b.out) | (w.dead ^ b.dead) | (w.sick ^ b.sick) | (w.fresh ^ b.fresh) | (w.away ^ b.away) |
+		(w.stopped ^ b.stopped) | (w.cutFrom ^ b.cutFrom) | pool.Set(w.live|b.live)
+	for k := range w.installed[:x.upgrades] {
+		who |= w.installed[k] ^ b.installed[k]
+	}
+	return who
+}
+
+func (s *slot) hash(now time.Duration, before uint8) uint64 {
+	if s.silent() {
 		return 0
 	}
-	v := uint64(s.limbo) | uint64(s.lost)<<8 | uint64(s.before)<<16
-	if s.paid {
-		v |= 1 << 24
-	}
+	v := uint64(s.limbo) | uint64(s.lost)<<8 | uint64(before)<<16 | bit(s.paid, 24)
 	if s.limbo != sure {
 		v |= uint64(max(s.until-now, 0)/time.Millisecond) << 32
 	}
 	if s.action == interp.NoAction {
 		return interp.Mix(1, v)
 	}
-	u := uint64(s.action) | uint64(s.of)<<8
-	for i, b := range [...]bool{s.slow, s.hung, s.over, s.struck} {
-		if b {
-			u |= 1 << (16 + i)
-		}
-	}
+	u := uint64(s.action) | uint64(s.of)<<8 | bit(s.slow, 16) | bit(s.hung, 17) | bit(s.over, 18) | bit(s.struck, 19)
 	u |= uint64((s.end-now)/time.Millisecond) << 32
 	return interp.Mix(u, interp.Mix(uint64(s.end-s.began), v))
+}
+
+// bit is the i-th bit, or none.
+func bit(b bool, i int) uint64 {
+	v := uint64(0)
+	if b {
+		v = 1
+	}
+	return v << i
 }

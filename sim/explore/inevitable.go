@@ -12,24 +12,25 @@ func (x *model) inevitable(night []choice, p Property, stateProperty bool) int {
 		return -1
 	}
 	m := x.machine()
-	states := []node{x.root(m)}
+	first, _ := x.root(m)
+	states := []node{first}
+	var next node
 	for _, c := range night {
-		var next node
 		x.transition(m, &states[len(states)-1], &next, c)
 		states = append(states, next)
 	}
-	first := len(states) - 1
-	for first > 0 {
-		out, known := x.wayOut(m, &states[first-1], p)
+	at := len(states) - 1
+	for at > 0 {
+		out, known := x.wayOut(m, &states[at-1], p)
 		if !known {
 			return -1
 		}
 		if out {
 			break
 		}
-		first--
+		at--
 	}
-	return first
+	return at
 }
 
 // wayOut reports whether some run from a state on comes to a good end with no further fault and no crash.
@@ -39,12 +40,12 @@ func (x *model) wayOut(m *interp.Machine, from *node, p Property) (out, known bo
 	var seen table
 	todo := []node{begin}
 	var buf []choice
+	var next node
 	for len(todo) > 0 {
 		n := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
 		buf = x.choices(&n.w, buf)
 		for i := 0; i < len(buf); i++ {
-			var next node
 			t := x.transition(m, &n, &next, buf[i])
 			if t.flags&flagBroken != 0 {
 				continue
@@ -58,10 +59,10 @@ func (x *model) wayOut(m *interp.Machine, from *node, p Property) (out, known bo
 			if _, old := seen.find(t.hash); old {
 				continue
 			}
-			if seen.n == inevitableLimit {
+			if len(seen.hashes) == inevitableLimit {
 				return false, false
 			}
-			seen.insert(t.hash, 0)
+			seen.insert(t.hash)
 			todo = append(todo, next)
 		}
 	}

@@ -23,7 +23,7 @@ func (e *Explorer) level() {
 		wk.turnOver(e.depth)
 	}
 	e.parallel(len(e.chunks), func(wk *worker, i int) { wk.expand(e, &e.chunks[i]) })
-	e.parallel(shardCount, func(_ *worker, s int) { e.take(s) })
+	e.parallel(shardCount, func(wk *worker, s int) { wk.take(e, s) })
 	for i := range e.chunks {
 		e.transitions += e.chunks[i].transitions
 	}
@@ -62,41 +62,47 @@ func (e *Explorer) cut() {
 
 // worker is what one goroutine works with.
 type worker struct {
+	number  uint32
 	m       *interp.Machine
 	choices []choice
 	cover   []bool
 	seen    []bool
-	arenas  [2]arena // the nodes that this worker made, of this level and of the one before
-	now     *arena
+	levels  [2]frontier // the states that this worker found, of this level and of the one before
+	now     *frontier   // where it puts those of the next level
+	parent  node        // the state whose choices are made
+	batch   [batchSize]found
+	n       int    // how many of the batch have been made
+	fetched uint64 // keeps the compiler from leaving out what only fetches memory
 }
 
-// arena hands out nodes in blocks that are used again and again.
-type arena struct {
-	blocks [][]node
-	n      int
+// batchSize is how many states are made before they are looked up in the tables: the memory then fetches all their
+// places at once. As many states fit into the first cache of a processor.
+const batchSize = 8
+
+// aheadSize is how many states of the level are fetched at once, and how many candidates are looked up at once.
+const aheadSize = 16
+
+// found is a state that was reached, before it is looked up.
+type found struct {
+	node
+	cand
 }
 
-const arenaBlock = 128
-
-// next is the node that is handed out next; it is taken by counting n up.
-func (a *arena) next() *node {
-	if a.n == len(a.blocks)*arenaBlock {
-		a.blocks = append(a.blocks, make([]node, arenaBlock))
-	}
-	return &a.blocks[a.n/arenaBlock][a.n%arenaBlock]
-}
-
-// turnOver begins a level: the nodes of the level before the last one are free.
+// turnOver begins a level: the states of the level before the last one are no longer needed.
 func (wk *worker) turnOver(depth int) {
-	wk.now = &wk.arenas[depth%2]
-	wk.now.n = 0
+	wk.now = &wk.levels[depth%2]
+	wk.now.empty()
 }
 
 // crew makes the workers.
 func (e *Explorer) crew() {
-	for range e.x.opts.Workers {
-		wk := &worker{m: e.x.machine(), cover: make([]bool, len(e.cover)), seen: make([]bool, len(e.seen))}
+	for i := range e.x.opts.Workers {
+		wk := &worker{number: uint32(i), m: e.x.machine(), cover: make([]bool, len(e.cover)), seen: make([]bool, len(e.seen))}
 		wk.m.Cover(wk.cover)
+		for l := range wk.levels {
+			wk.levels[l].states = interp.NewStore[kept](e.x.prog)
+		}
+		wk.turnOver(1) // where the first level looks for its one state
 		e.workers = append(e.workers, wk)
 	}
 }
@@ -134,61 +140,94 @@ func (e *Explorer) parallel(n int, f func(*worker, int)) {
 func (wk *worker) expand(e *Explorer, ch *chunk) {
 	sh := &e.shards[ch.shard]
 	for i := ch.from; i < ch.to; i++ {
-		parent := sh.nodes[i]
-		if parent == nil {
+		if (i-ch.from)%aheadSize == 0 {
+			wk.fetched += e.touch(sh.nodes[i:min(i+aheadSize, ch.to)])
+		}
+		if sh.nodes[i] == nowhere {
 			continue
 		}
+		e.get(sh.nodes[i], &wk.parent)
 		id := stateID((sh.base+i)*shardCount + ch.shard)
-		wk.choices = e.x.choices(&parent.w, wk.choices)
+		wk.choices = e.x.choices(&wk.parent.w, wk.choices)
 		for _, c := range wk.choices {
-			asked := wk.follow(e, ch, id, parent, c)
+			asked := wk.follow(e, ch, id, c)
 			if asked&interp.AskedWindow != 0 {
 				c.variant = lateWindow
-				wk.follow(e, ch, id, parent, c)
+				wk.follow(e, ch, id, c)
 			}
 			if asked&interp.AskedLeft != 0 {
 				c.variant = lateLeft
-				wk.follow(e, ch, id, parent, c)
+				wk.follow(e, ch, id, c)
 			}
 		}
 	}
+	wk.lookUp(e, ch)
 }
 
-// follow makes one choice and hands on the state that it leads to.
-func (wk *worker) follow(e *Explorer, ch *chunk, id stateID, parent *node, c choice) interp.Asked {
+// follow makes one choice in the state that the worker has at hand.
+func (wk *worker) follow(e *Explorer, ch *chunk, id stateID, c choice) interp.Asked {
+	if wk.n == batchSize {
+		wk.lookUp(e, ch)
+	}
 	ch.transitions++
-	child := wk.now.next()
-	t := e.x.transition(wk.m, parent, child, c)
+	f := &wk.batch[wk.n]
+	wk.n++
+	t := e.x.transition(wk.m, &wk.parent, &f.node, c)
 	if len(wk.seen) > 0 {
-		e.x.checkProps(&child.w, wk.m, wk.seen)
+		e.x.checkProps(&f.w, wk.m, wk.seen)
 	}
-	s := t.hash % shardCount
-	if place, ok := e.shards[s].table.find(t.hash); ok {
-		ch.edges[s] = append(ch.edges[s], edge{from: id, to: stateID(place*shardCount) + stateID(s), dt: t.dt})
-		return t.asked
+	f.cand = cand{
+		hash: t.hash, from: id, dt: t.dt, choice: c, head: t.head, flags: t.flags, broken: f.w.broken, prop: f.w.prop,
+		end: t.end, node: nowhere,
 	}
-	k := cand{
-		hash: t.hash, from: id, dt: t.dt, choice: c, head: t.head, flags: t.flags, broken: child.w.broken, prop: child.w.prop,
-		end: t.end,
-	}
-	if t.flags&(flagEnd|flagBroken) == 0 {
-		k.node = child
-		wk.now.n++
-	}
-	ch.cands[s] = append(ch.cands[s], k)
 	return t.asked
 }
 
+// lookUp hands on the states of the batch: the way to each, and those that no level before has.
+func (wk *worker) lookUp(e *Explorer, ch *chunk) {
+	batch := wk.batch[:wk.n]
+	wk.n = 0
+	fetch := uint32(0)
+	for i := range batch {
+		h := batch[i].hash
+		fetch += e.shards[h%shardCount].table.touch(h)
+	}
+	for i := range batch {
+		h := batch[i].hash
+		fetch += e.shards[h%shardCount].table.touchHash(h)
+	}
+	wk.fetched += uint64(fetch)
+	for i := range batch {
+		f := &batch[i]
+		s := f.hash % shardCount
+		if place, ok := e.shards[s].table.find(f.hash); ok {
+			ch.edges[s] = append(ch.edges[s], edge{from: f.from, to: stateID(place*shardCount) + stateID(s), dt: f.dt})
+			continue
+		}
+		if f.flags&(flagEnd|flagBroken) == 0 {
+			f.cand.node = wk.put(&f.node)
+		}
+		ch.cands[s] = append(ch.cands[s], f.cand)
+	}
+}
+
 // take lets a shard take in the states that are new to it.
-func (e *Explorer) take(s int) {
+func (wk *worker) take(e *Explorer, s int) {
 	sh := &e.shards[s]
+	edges := e.edges[s]
 	for i := range e.chunks {
-		e.edges[s] = append(e.edges[s], e.chunks[i].edges[s]...)
-		for j := range e.chunks[i].cands[s] {
-			c := &e.chunks[i].cands[s][j]
-			place, isNew := sh.table.insert(c.hash, len(sh.parent))
+		edges = append(edges, e.chunks[i].edges[s]...)
+		cands := e.chunks[i].cands[s]
+		for j := range cands {
+			if j%aheadSize == 0 {
+				for k := range cands[j:min(j+aheadSize, len(cands))] {
+					wk.fetched += uint64(sh.table.touch(cands[j+k].hash))
+				}
+			}
+			c := &cands[j]
+			place, isNew := sh.table.insert(c.hash)
 			id := stateID(place*shardCount + s)
-			e.edges[s] = append(e.edges[s], edge{from: c.from, to: id, dt: c.dt})
+			edges = append(edges, edge{from: c.from, to: id, dt: c.dt})
 			if !isNew {
 				continue
 			}
@@ -202,6 +241,7 @@ func (e *Explorer) take(s int) {
 			}
 		}
 	}
+	e.edges[s] = edges
 }
 
 // findBroken notes the first violation of the level, the same one whatever the number of cores. One on a way on which the

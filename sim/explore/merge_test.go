@@ -47,8 +47,8 @@ func goOnAlike(t *testing.T, prog *interp.Program, opts Options) {
 	opts.goOn, opts.apart = true, true
 	e := New(prog, opts)
 	m := e.x.machine()
-	root := e.x.root(m)
-	seen := map[uint64]*node{e.x.hash(m, &root.w): &root}
+	root, _ := e.x.root(m)
+	seen := map[uint64]*node{e.x.hash(m, &root, 0): &root}
 	queue := []*node{&root}
 	merged := 0
 	for len(queue) > 0 && !t.Failed() {

@@ -118,13 +118,7 @@ func (x *model) checkState(w *world) {
 
 // domainsOf is the set of domains that a set of servers lies in.
 func (x *model) domainsOf(servers pool.Set) pool.Set {
-	var ds pool.Set
-	for d := range x.pool.Domains {
-		if x.pool.Domains[d].Servers&servers != 0 {
-			ds |= 1 << d
-		}
-	}
-	return ds
+	return x.domainIn[0][servers&0xff] | x.domainIn[1][servers>>8]
 }
 
 // checkVerdict judges a word of the interlock: a refusal without a fault since the guard last passed means that the

@@ -123,7 +123,7 @@ func TestTable(t *testing.T) {
 		if _, found := tb.find(key(i)); found {
 			t.Fatalf("%d is there before it was put in", i)
 		}
-		if n, isNew := tb.insert(key(i), i); !isNew || n != i {
+		if n, isNew := tb.insert(key(i)); !isNew || n != i {
 			t.Fatalf("%d: %d %v", i, n, isNew)
 		}
 	}
@@ -131,9 +131,49 @@ func TestTable(t *testing.T) {
 		if n, found := tb.find(key(i)); !found || n != i {
 			t.Fatalf("%d: found %d %v", i, n, found)
 		}
-		if n, isNew := tb.insert(key(i), 9999); isNew || n != i {
+		if n, isNew := tb.insert(key(i)); isNew || n != i {
 			t.Fatalf("%d again: %d %v", i, n, isNew)
 		}
+	}
+}
+
+// TestFingerprint walks at random through the nights of a pool, and holds against each other the fingerprint of which only
+// the parts of some servers were worked out anew, the one that is worked out as a whole, and that of the state as it comes
+// out of a frontier.
+func TestFingerprint(t *testing.T) {
+	for _, shape := range [][2]int{{12, 1}, {6, 2}, {3, 4}} {
+		e := New(compileFor(t, "seed.lrun", seedText, poolOf(t, "lync2013", shape[0], shape[1])), Options{Faults: 3, Crashes: 2, Workers: 1})
+		e.crew()
+		wk := e.workers[0]
+		chance := uint64(shape[0])
+		var buf []choice
+		var next, again node
+		for range 60 {
+			n, _ := e.x.root(wk.m)
+			for depth := range 200 {
+				if buf = e.x.choices(&n.w, buf); len(buf) == 0 {
+					break
+				}
+				chance = interp.Mix(chance, 5)
+				c := buf[chance%uint64(len(buf))]
+				if chance>>32%3 > 0 {
+					c = buf[0] // mostly the night in which nothing goes wrong
+				}
+				step := e.x.transition(wk.m, &n, &next, c)
+				if e.get(wk.put(&next), &again); again != next {
+					t.Fatalf("depth %d: a state comes out of the frontier as another one:\n%+v\n%+v", depth, next, again)
+				}
+				if h := e.x.hash(wk.m, &again, e.x.all); h != step.hash || again.servers != next.servers {
+					t.Fatalf("depth %d, %+v: the fingerprint of some server has changed, and nobody said so", depth, c)
+				}
+				n = next
+				if step.flags&(flagEnd|flagBroken) != 0 {
+					break
+				}
+			}
+			wk.turnOver(1)
+		}
+		e.dismiss()
 	}
 }
 

@@ -285,7 +285,7 @@ func (x *model) cutOff(w *world, e *interp.Effect) {
 func (e *Explorer) judgeElapsed(g *graph, rest []int64) {
 	for i := range e.x.opts.Props {
 		p := &e.x.opts.Props[i]
-		worst := rest[g.dense(e.root)]
+		worst := rest[e.root]
 		if p.subject != elapsed || p.op.holds(worst, p.value) == (p.mode == always) {
 			continue
 		}

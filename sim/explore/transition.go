@@ -20,9 +20,10 @@ type step struct {
 
 // transition makes a choice in a state: the world first, then the machine that sees what happened.
 func (x *model) transition(m *interp.Machine, parent, child *node, c choice) step {
-	child.w = parent.w
+	child.w.become(&parent.w)
+	child.m, child.servers = parent.m, parent.servers
+	m.Work(&child.m)
 	w := &child.w
-	m.SetState(&parent.m)
 	before, _ := m.Turn()
 	ev, seen := x.apply(w, c)
 	t := step{event: ev}
@@ -46,10 +47,8 @@ func (x *model) transition(m *interp.Machine, parent, child *node, c choice) ste
 	x.checkState(w)
 	x.checkProps(w, m, nil)
 	t.flags, t.end = x.ended(m, w)
-	t.hash = x.hash(m, w)
-	if t.flags&(flagEnd|flagBroken) == 0 {
-		m.CopyState(&child.m)
-	}
+	w.tidy()
+	t.hash = x.hash(m, child, x.all&(m.Rehash(&parent.m)|x.rehash(w, &parent.w)))
 	return t
 }
 

@@ -1,6 +1,7 @@
 package explore
 
 import (
+	"math/bits"
 	"time"
 
 	"github.com/lrun/lrun/interp"
@@ -25,23 +26,25 @@ const (
 
 // slot is an effect in flight, and the action on its server that nobody saw the end of.
 type slot struct {
-	id     interp.EffectID
 	began  time.Duration
 	end    time.Duration // when it ends, unless something befalls it
 	bound  time.Duration // when its bound passes; 0 = it has none
+	until  time.Duration // when the action in limbo ends, if it was begun
+	id     interp.EffectID
 	action interp.Action // NoAction: nothing is in flight
 	of     interp.Action // Look: what is looked at
 	domain int8          // of the turn that a reading is taken in, or -1
 	limbo  limbo
 	lost   interp.Action // the action in limbo
-	until  time.Duration // when the action in limbo ends, if it was begun
 	slow   bool          // it takes three times as long as it should
 	hung   bool          // it ends when its bound passes
 	over   bool          // its bound has passed, or will at end
 	paid   bool          // a fault was paid for: it may turn out failed
 	struck bool          // its server died while it was going
-	before uint8         // which of the sets of world.books the server was in before the action
 }
+
+// silent reports whether the slot says nothing: what is left in it of an effect that has ended no longer matters.
+func (s *slot) silent() bool { return s.action == interp.NoAction && s.limbo == sure }
 
 // condition is what the readiness cmdlet says whatever the truth is: one fault buys it for as long as the explorer likes.
 type condition uint8
@@ -67,8 +70,14 @@ const (
 
 // world is the pool as far as properties and outcomes depend on it: a flat value.
 type world struct {
-	slots  [slots]slot
+	scene
+	slots [slots]slot // those that say nothing are empty
+}
+
+// scene is what a world holds beside its slots.
+type scene struct {
 	flight uint32 // slots whose effect is in flight
+	live   uint32 // slots that may say something: those in flight, and those of actions in limbo
 	now    time.Duration
 	ready  time.Duration // when the replicas are built again at the latest; 0 = they are
 
@@ -97,6 +106,8 @@ type world struct {
 	prop     uint8    // which of the user's own, where broken says so
 	cut      uint32   // people cut off so far, where a property counts them
 	cutFrom  pool.Set // servers whose people are counted
+	// before tells which of the sets of world.books a server was in before its latest action.
+	before [pool.MaxServers]uint8
 }
 
 // The guards of the interlock, as bits of world.guards.
@@ -114,6 +125,10 @@ type model struct {
 	m    pool.Model
 	all  pool.Set
 
+	upgrades int              // `upgrade` steps of the program
+	domains  []pool.Set       // the servers of each domain
+	domainIn [2][256]pool.Set // the domains of the servers of a set, by its low and its high half
+
 	seeds pool.Set // servers whose votes count
 	opts  Options
 
@@ -123,7 +138,26 @@ type model struct {
 
 // begin is the world at the beginning of the run. Its clock does not begin at 0, where the machine's window cannot be over.
 func (x *model) begin() world {
-	return world{now: 1, up: x.all, state: interp.Active, faults: uint8(x.opts.Faults), crashes: uint8(x.opts.Crashes)}
+	return world{scene: scene{now: 1, up: x.all, state: interp.Active, faults: uint8(x.opts.Faults), crashes: uint8(x.opts.Crashes)}}
+}
+
+// become makes w a copy of another world; of the slots, which are most of it, only those are touched that say something.
+func (w *world) become(from *world) {
+	for set := w.live | from.live; set != 0; set &= set - 1 {
+		i := bits.TrailingZeros32(set)
+		w.slots[i] = from.slots[i]
+	}
+	w.scene = from.scene
+}
+
+// tidy empties the slots that say nothing any more.
+func (w *world) tidy() {
+	for set := w.live; set != 0; set &= set - 1 {
+		if i := bits.TrailingZeros32(set); w.slots[i].silent() {
+			w.slots[i] = slot{}
+			w.live &^= 1 << i
+		}
+	}
 }
 
 // running is what really runs.
@@ -150,18 +184,19 @@ func (x *model) start(w *world, effects []interp.Effect) {
 		}
 		s := &w.slots[k]
 		w.flight |= 1 << k
+		w.live |= 1 << k
 		x.checkStart(w, e, s)
 		x.cutOff(w, e)
 		old := *s
 		*s = slot{
 			id: e.ID, action: e.Action, of: e.Of, domain: e.Domain, began: w.now,
-			lost: old.lost, until: old.until, limbo: old.limbo, paid: old.paid, before: old.before,
+			lost: old.lost, until: old.until, limbo: old.limbo, paid: old.paid,
 		}
 		if e.Server >= 0 && e.Action != interp.Look {
 			s.limbo, s.lost, s.paid = sure, interp.NoAction, false
 			s.struck = e.Attach && w.dead.Has(int(e.Server))
 			if !e.Attach {
-				x.takeOut(w, e, s)
+				x.takeOut(w, e)
 			}
 		}
 		d := x.duration(w, e)
@@ -189,17 +224,18 @@ func slotOf(e *interp.Effect) int {
 }
 
 // takeOut keeps the books of what lrun takes out of service.
-func (x *model) takeOut(w *world, e *interp.Effect, s *slot) {
+func (x *model) takeOut(w *world, e *interp.Effect) {
 	if !e.Action.OutOfService() {
 		return
 	}
 	bit := pool.SetOf(int(e.Server))
-	s.before = 0
+	before := uint8(0)
 	for i, b := range w.books() {
 		if *b&bit != 0 {
-			s.before |= 1 << i
+			before |= 1 << i
 		}
 	}
+	w.before[e.Server] = before
 	w.out |= bit
 	w.up &^= bit
 	w.fresh &^= bit
@@ -217,7 +253,7 @@ func (w *world) neverBegun(s *slot, a interp.Action) {
 	bit := pool.SetOf(int(s.id.Server))
 	for i, b := range w.books() {
 		*b &^= bit
-		if s.before>>i&1 != 0 {
+		if w.before[s.id.Server]>>i&1 != 0 {
 			*b |= bit
 		}
 	}
@@ -329,8 +365,7 @@ func (x *model) truth(w *world) (interp.ReadState, pool.Set) {
 	run := w.running()
 	var domains pool.Set
 	spare := false
-	for d := range x.pool.Domains {
-		members := x.pool.Domains[d].Servers
+	for d, members := range x.domains {
 		if !x.pool.Quorum(run&^members, true) {
 			continue
 		}
@@ -348,12 +383,7 @@ func (x *model) truth(w *world) (interp.ReadState, pool.Set) {
 // keepsGroups reports whether every routing group keeps two of its three replicas when members stop, wherever the
 // replicas are: spread over as many domains as run, but otherwise as badly as can be. A pool of two keeps one of two.
 func (x *model) keepsGroups(run, members pool.Set) bool {
-	live := 0
-	for d := range x.pool.Domains {
-		if x.pool.Domains[d].Servers&run != 0 {
-			live++
-		}
-	}
+	live := x.domainsOf(run).Len()
 	stopping := (members & run).Len()
 	replicas, need := min(3, run.Len()), 2
 	if len(x.pool.Servers) == 2 {

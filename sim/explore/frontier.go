@@ -1,0 +1,91 @@
+package explore
+
+import (
+	"math/bits"
+
+	"github.com/lrun/lrun/internal/pile"
+	"github.com/lrun/lrun/interp"
+	"github.com/lrun/lrun/pool"
+)
+
+// frontier keeps the states that a worker found in one level until the next one is explored, in a fifth of the room that
+// they take as nodes.
+type frontier struct {
+	states *interp.Store[kept]
+	slots  pile.Pile[slot]
+}
+
+// kept is a world in a frontier.
+type kept struct {
+	scene
+	servers [pool.MaxServers]uint64
+	slot    slot   // the first of the live slots
+	more    uint32 // where the others are
+}
+
+// place is where a state of the level under way is: the worker that found it in the high bits, its place in that worker's
+// frontier in the low ones.
+type place uint64
+
+const nowhere = ^place(0)
+
+func (f *frontier) empty() {
+	f.states.Empty()
+	f.slots.Empty()
+}
+
+// put keeps a state for the next level.
+func (wk *worker) put(n *node) place {
+	f := wk.now
+	at := f.states.Put(&n.m)
+	k := f.states.With(at)
+	k.scene, k.servers = n.w.scene, n.servers
+	if set := n.w.live; set != 0 {
+		k.slot = n.w.slots[bits.TrailingZeros32(set)]
+		if set &= set - 1; set != 0 {
+			var more []slot
+			k.more, more = f.slots.Take(bits.OnesCount32(set))
+			for i := range more {
+				more[i] = n.w.slots[bits.TrailingZeros32(set)]
+				set &= set - 1
+			}
+		}
+	}
+	return place(wk.number)<<32 | place(at)
+}
+
+// get makes n the state at a place of the level under way.
+func (e *Explorer) get(p place, n *node) {
+	f := e.frontier(p)
+	f.states.Get(uint32(p), &n.m)
+	k := f.states.With(uint32(p))
+	for set := n.w.live &^ k.live; set != 0; set &= set - 1 {
+		n.w.slots[bits.TrailingZeros32(set)] = slot{}
+	}
+	n.w.scene, n.servers = k.scene, k.servers
+	if set := k.live; set != 0 {
+		n.w.slots[bits.TrailingZeros32(set)] = k.slot
+		if set &= set - 1; set != 0 {
+			for _, s := range f.slots.At(k.more, bits.OnesCount32(set)) {
+				n.w.slots[bits.TrailingZeros32(set)] = s
+				set &= set - 1
+			}
+		}
+	}
+}
+
+// frontier is where the states of the level under way are that one worker found.
+func (e *Explorer) frontier(p place) *frontier { return &e.workers[p>>32].levels[(e.depth+1)%2] }
+
+// touch fetches the states at some places of the level under way from memory.
+func (e *Explorer) touch(places []place) (read uint64) {
+	for _, p := range places {
+		if p == nowhere {
+			continue
+		}
+		f := e.frontier(p)
+		k := f.states.With(uint32(p))
+		read += uint64(f.states.Touch(uint32(p))) + uint64(k.live) + k.servers[2] + k.servers[10] + uint64(k.more)
+	}
+	return read
+}
