@@ -26,6 +26,10 @@ func (s *Store) Claim(pool, backup string) (*Claim, error) {
 	if c.lock, err = s.lock(pool, backup, id); err == nil {
 		err = s.Unfinished(pool)
 	}
+	if err == nil && backup != "" {
+		// Its users may be on this pool, and its run may want to bring them back in the middle of ours.
+		err = s.Unfinished(backup)
+	}
 	if err != nil {
 		c.Close()
 		return nil, err

@@ -56,4 +56,8 @@ func TestClaim(t *testing.T) {
 	if _, err := s.Claim(prog.Pool.Name, ""); !errors.As(err, &unfinished) || unfinished.Run.ID != r.ID {
 		t.Errorf("a claim while a run is unfinished: %v", err)
 	}
+	// The users of that run's pool may be on its pair.
+	if _, err := s.Claim(prog.Pool.Backup, prog.Pool.Name); !errors.As(err, &unfinished) || unfinished.Run.ID != r.ID {
+		t.Errorf("a claim of the pair while a run is unfinished: %v", err)
+	}
 }

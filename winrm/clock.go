@@ -3,22 +3,55 @@ package winrm
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 )
 
 // clock is the time of a run: it goes on where the run's journal ended, and in a rehearsal it is faster than the wall.
 type clock struct {
-	opened time.Time
-	from   time.Duration // of the run, when the clock was opened
-	scale  time.Duration // seconds of the run in one second of the wall; at least 1
+	wake  *wakefulness
+	from  time.Duration // of the run, when the clock was opened
+	scale time.Duration // seconds of the run in one second of the wall; at least 1
 }
 
 func newClock(from time.Duration, scale int) clock {
-	return clock{opened: time.Now(), from: from, scale: time.Duration(max(scale, 1))}
+	opened := time.Now()
+	read := func() (time.Duration, time.Time) {
+		now := time.Now()
+		return now.Sub(opened), now.Round(0)
+	}
+	return clock{wake: &wakefulness{read: read, wall: opened.Round(0)}, from: from, scale: time.Duration(max(scale, 1))}
 }
 
-// now is the time since the run's start. It never goes back, whatever is done to the clock on the wall.
-func (c *clock) now() time.Duration { return c.from + time.Since(c.opened)*c.scale }
+// now is the time since the run's start. It never goes back, whatever is done to the clock on the wall, and goes on while
+// this machine sleeps.
+func (c *clock) now() time.Duration { return c.from + c.wake.elapsed()*c.scale }
+
+// wakefulness counts the time that passes, that in which this machine slept included: on some systems the clock that never
+// goes back stands still meanwhile. A laptop that was shut for six hours must not take the window for open, or a reading
+// for fresh. A clock that somebody sets forward looks the same, and then the run is careful without need.
+type wakefulness struct {
+	read func() (ticks time.Duration, wall time.Time)
+
+	mu    sync.Mutex
+	ticks time.Duration // when it was read last
+	wall  time.Time
+	slept time.Duration
+}
+
+// slumber is the least that is taken for sleep and not for a clock that is being corrected.
+const slumber = time.Minute
+
+func (w *wakefulness) elapsed() time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	ticks, wall := w.read()
+	if gap := wall.Sub(w.wall) - (ticks - w.ticks); gap >= slumber {
+		w.slept += gap
+	}
+	w.ticks, w.wall = ticks, wall
+	return ticks + w.slept
+}
 
 // wall is how long d takes on the wall, and a little at least, so that nothing spins.
 func (c *clock) wall(d time.Duration) time.Duration {

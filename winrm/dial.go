@@ -18,6 +18,9 @@ type Credentials struct {
 	Key      []byte
 	CA       []byte // PEM of the authorities to trust; the system's where empty
 
+	// Environ is the environment of what is run on this machine itself, with no secret in it; nil is lrun's own.
+	Environ []string
+
 	// Insecure lets basic, and kerberos with a key that cannot encrypt, travel over plain HTTP to other machines.
 	// Certificates are checked all the same.
 	Insecure bool
@@ -40,7 +43,7 @@ func NewLogin(p *pool.Pool, c Credentials) (Login, error) {
 	login := Login{Secret: func() string { return secret }}
 	login.Dial = func(server string) (transport.Runner, error) {
 		if p.Connect.Local(server) {
-			return &transport.Local{}, nil
+			return &transport.Local{Environ: c.Environ}, nil
 		}
 		cfg, err := configOf(&p.Connect, server, auth, c)
 		if err != nil {

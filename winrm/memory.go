@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -21,13 +23,28 @@ type Memory interface {
 // NoMemory is a Memory that forgets at the end of the process, for runs that nobody resumes.
 func NoMemory() Memory { return &fileMemory{values: map[string]string{}} }
 
-// OpenMemory reads a memory from a file, or begins it: one JSON object a line, {"k": key, "v": value}. A torn last line,
-// as a crash leaves it, is cut off; other damage is an error. Close lets go of the file.
-func OpenMemory(path string) (interface {
+// ClosableMemory is a Memory in a file.
+type ClosableMemory interface {
 	Memory
 	io.Closer
-}, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
+}
+
+// OpenMemory reads a memory from a file, or begins it: one JSON object a line, {"k": key, "v": value}. A torn last line,
+// as a crash leaves it, is cut off; other damage is an error. Close lets go of the file.
+func OpenMemory(path string) (ClosableMemory, error) { return openMemory(path, os.O_CREATE) }
+
+// ReopenMemory is OpenMemory for a run that has begun: a memory that is not there is an error, for without it every job
+// would be taken for one that was never begun.
+func ReopenMemory(path string) (ClosableMemory, error) {
+	m, err := openMemory(path, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s is missing, without which nobody knows what is going on on the servers: put it back beside the journal, or give the run up", path)
+	}
+	return m, err
+}
+
+func openMemory(path string, flag int) (ClosableMemory, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND|flag, 0o600)
 	if err != nil {
 		return nil, err
 	}

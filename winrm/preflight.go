@@ -138,6 +138,18 @@ func installersOf(p *pool.Pool, prog *interp.Program) []string {
 	return list
 }
 
+// Uncompared lists the installers of a run, by path, whose file is not on record: they were never seen to be the same on
+// every server.
+func Uncompared(m Memory, prog *interp.Program) []string {
+	var list []string
+	for _, path := range installersOf(prog.Pool, prog) {
+		if _, kept := m.Get(installerKey(path)); !kept {
+			list = append(list, path)
+		}
+	}
+	return list
+}
+
 func (s *Servers) probe(ctx context.Context, server string, installers []string, run string) probe {
 	var p probe
 	asked := time.Now()

@@ -230,6 +230,16 @@ func TestTheInstallerIsTheSame(t *testing.T) {
 	if !hash.Match(memory) {
 		t.Fatalf("no installer is on record:\n%s", memory)
 	}
+	// Without the memory nobody knows what was begun, and a new runbook's installer is looked at as the first one was.
+	if err := os.Rename(found[0], found[0]+".away"); err != nil {
+		t.Fatal(err)
+	}
+	if p := f.lrun("", "resume", "--yes"); p.code != exitUnfinished || !strings.Contains(p.err, "memory.jsonl is missing") {
+		t.Errorf("%v", p)
+	}
+	if err := os.Rename(found[0]+".away", found[0]); err != nil {
+		t.Fatal(err)
+	}
 	changed := hash.ReplaceAll(memory, []byte(strings.Repeat("0123456789abcdef", 4)))
 	if err := os.WriteFile(found[0], changed, 0o600); err != nil {
 		t.Fatal(err)

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -25,7 +27,7 @@ const maxSecretFile = 1 << 20
 
 // reachLive gives the way to the servers of a pool. The login is asked for once, however often the way is taken.
 func (e *env) reachLive(p *pool.Pool, insecure bool) (func(*pool.Pool) (site, error), error) {
-	cred := winrm.Credentials{Insecure: insecure}
+	cred := winrm.Credentials{Insecure: insecure, Environ: withoutSecrets(os.Environ())}
 	var err error
 	if name := e.getenv(authorityVar); name != "" && p.Connect.TLS {
 		if cred.CA, err = e.read(name, "certificate", maxSecretFile); err != nil {
@@ -103,11 +105,19 @@ func (w *memoryWorld) Close() {
 }
 
 func (s *liveSite) world(o worldOptions) (liveWorld, error) {
-	memory, err := winrm.OpenMemory(filepath.Join(o.folder, "memory.jsonl"))
+	open := winrm.OpenMemory
+	if o.begun {
+		open = winrm.ReopenMemory
+	}
+	memory, err := open(filepath.Join(o.folder, "memory.jsonl"))
 	if err != nil {
 		return nil, err
 	}
-	if err := winrm.KeepInstallers(memory, o.installers); err != nil {
+	err = winrm.KeepInstallers(memory, o.installers)
+	if list := winrm.Uncompared(memory, o.prog); err == nil && len(list) > 0 {
+		err = fmt.Errorf("%s has not been seen to be the same file on every server, and no other is run", strings.Join(list, ", "))
+	}
+	if err != nil {
 		return nil, errors.Join(err, memory.Close())
 	}
 	options := winrm.Options{

@@ -29,6 +29,9 @@ func init() {
 }
 
 func relay(address string) int {
+	if os.Getenv(passwordVar) != "" {
+		panic("a child has the password in its environment")
+	}
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		panic(err)

@@ -70,7 +70,7 @@ func (n *night) views(prog *interp.Program) {
 // play drives the run. Its error is what broke it off; it can be resumed then.
 func (n *night) play(ctx context.Context, first interp.Event) (interp.Result, error) {
 	w, err := n.site.world(worldOptions{
-		prog: n.run.Program, run: n.run.ID, folder: n.run.Folder(), from: first.At, render: n.run.Machine.Render,
+		prog: n.run.Program, run: n.run.ID, folder: n.run.Folder(), begun: n.run.Machine.Begun(), from: first.At, render: n.run.Machine.Render,
 		console: n.console, notify: newNotifier(n.run.Program.Pool), installers: n.installers,
 	})
 	if err != nil {

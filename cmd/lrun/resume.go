@@ -154,7 +154,7 @@ func (x *resumption) run(ctx context.Context, e *env, store *runstore.Store, id 
 		return untouched(err)
 	}
 	defer release()
-	if err := x.opening(ctx, n); err != nil {
+	if err := x.opening(ctx, n, prog); err != nil {
 		return err
 	}
 	if prog != run.Program {
@@ -204,13 +204,13 @@ func (x *resumption) changed(e *env, run *runstore.Run) (*interp.Program, map[st
 }
 
 // opening shows where the run stands and what the live pool looks like, and asks.
-func (x *resumption) opening(ctx context.Context, n *night) error {
+// prog is what it is to go on with.
+func (x *resumption) opening(ctx context.Context, n *night, prog *interp.Program) error {
 	out := n.out()
-	prog := n.run.Program
 	if n.run.Torn != "" {
 		_, _ = fmt.Fprintf(out, "The journal: %s.\n", n.run.Torn)
 	}
-	_, _ = io.WriteString(out, standingText(prog, n.run.Machine, n.begin)+"\n")
+	_, _ = io.WriteString(out, standingText(n.run.Program, n.run.Machine, n.begin)+"\n")
 	live, err := n.site.discover(ctx)
 	if err != nil {
 		return untouched(err)

@@ -35,6 +35,7 @@ type worldOptions struct {
 	prog    *interp.Program
 	run     string
 	folder  string        // of the run, for what has to be known again after lrun was killed
+	begun   bool          // something is in its journal
 	from    time.Duration // the run's time now
 	render  func(t *interp.Text, server int8) string
 	console *console

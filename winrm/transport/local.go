@@ -17,6 +17,7 @@ type Local struct {
 	// Program replaces the program that the command line names; empty means powershell.exe of the system folder
 	// for a line that begins with powershell.exe, so that no file of that name elsewhere on the path is run.
 	Program   string
+	Environ   []string      // of the processes, as of [os.Environ], which it is where nil; no secret belongs in it
 	MaxOutput int           // bytes of stdout and stderr together; 4 MiB where 0
 	Grace     time.Duration // for the pipes to close after the process has been killed; 3 s where 0
 
@@ -53,7 +54,8 @@ func (l *Local) Run(ctx context.Context, commandLine string, stdin []byte) (Resu
 	defer cancel(nil)
 
 	cmd := exec.CommandContext(ctx, l.program(args[0]), args[1:]...) //nolint:gosec // running programs is its task
-	cmd.SysProcAttr = apart()                                        // Ctrl-C is for lrun, which brings the turn to its end; a child would die of it
+	cmd.Env = l.Environ
+	cmd.SysProcAttr = apart() // Ctrl-C is for lrun, which brings the turn to its end; a child would die of it
 	cmd.WaitDelay = l.Grace
 	if cmd.WaitDelay == 0 {
 		cmd.WaitDelay = 3 * time.Second
