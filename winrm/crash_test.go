@@ -2,10 +2,13 @@ package winrm_test
 
 import (
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/lrun/lrun/rehearsal"
+	"github.com/lrun/lrun/winrm"
 	"github.com/lrun/lrun/winrm/wsman"
 )
 
@@ -32,4 +35,38 @@ func TestKilledAgainAndAgain(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestConnectionsCutOnTCP is a night over the sockets of this machine, whose kernel has ways of its own to lose what was
+// under way. TestCutAtEveryMessage is the thorough one.
+func TestConnectionsCutOnTCP(t *testing.T) {
+	t.Parallel()
+	faults := []wsman.Fault{
+		{Kind: wsman.FaultReset}, {Kind: wsman.FaultReset, After: true}, {Kind: wsman.FaultTruncate, After: true},
+		{Kind: wsman.FaultRubbish, After: true},
+	}
+	var messages atomic.Int64
+	r := serve(t, "contoso-3", "", func(o *rehearsal.Options, c *winrm.Credentials) {
+		shortNight(o, c)
+		// What breaks is tried again in the time of the wall: its hours are to be long enough for that.
+		o.TimeScale, o.Build = 300, "5.0.8308.1149"
+		o.Faults = func(wsman.MessageInfo) wsman.Fault {
+			if n := messages.Add(1); n%11 == 0 {
+				return faults[int(n/11)%len(faults)]
+			}
+			return wsman.Fault{}
+		}
+	})
+	if s, _ := r.exec(t, procedure); len(s["run"]) != 1 || s["run"][0] != "completed" {
+		t.Errorf("the night ended %v", s["run"])
+	}
+	for _, server := range r.pool.Names(r.pool.All()) {
+		if n := r.installs()[server]; n != 1 {
+			t.Errorf("%s was updated %d times", server, n)
+		}
+	}
+	if r.has(rehearsal.EventCollided) {
+		t.Error("something was begun under an installer")
+	}
+	t.Logf("%d messages", messages.Load())
 }

@@ -384,13 +384,21 @@ func (t *task) hold(ctx context.Context) result {
 	}
 }
 
-// pollOnce is one reading of a hold. One that is not answered within ten minutes is given up.
+// pollLimit is after how long a reading of a hold is given up.
+const pollLimit = 10 * time.Minute
+
+// pollOnce is one reading of a hold. One that is not answered in time is Unanswered.
 func (t *task) pollOnce(ctx context.Context) interp.Reading {
-	ctx, cancel := t.w.clock.bound(ctx, 10*time.Minute)
+	began := t.w.clock.now()
+	look, cancel := t.w.clock.boundAtLeast(ctx, pollLimit, answerWall)
 	defer cancel()
-	r, s, _ := t.w.poolSurvey(ctx, t.version)
-	t.readiness(ctx, &s, &r)
-	if overBound(ctx) {
+	r, s, _ := t.w.poolSurvey(look, t.version)
+	answer, cancel := t.w.clock.boundAtLeast(ctx, max(pollLimit-(t.w.clock.now()-began), time.Millisecond), readWall)
+	defer cancel()
+	if look.Err() == nil {
+		t.readiness(answer, &s, &r)
+	}
+	if overBound(look) || overBound(answer) {
 		r.State, r.Domains = interp.Unanswered, 0
 	}
 	return r

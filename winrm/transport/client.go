@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 )
@@ -51,6 +52,9 @@ type message struct {
 	lane lane
 	// repeat marks a message that may be acted on twice without harm, so that a connection found dead is replaced.
 	repeat bool
+	// loggedIn is called, where it is set, with each connection that the message is about to be sent on: the server has
+	// accepted the login, or wants it with the message.
+	loggedIn func()
 }
 
 // failure is what post knows about a message that has no answer: sent is false only when the server cannot have
@@ -71,6 +75,9 @@ func (c *client) post(ctx context.Context, m *message) (*answer, *failure) {
 		cn, reused, err := c.get(ctx, m.lane)
 		if err != nil {
 			return nil, c.failed(false, err)
+		}
+		if m.loggedIn != nil {
+			m.loggedIn()
 		}
 		r, sent, err := cn.auth.send(ctx, cn, m.body)
 		stale := reused && err != nil && ctx.Err() == nil && !isAuth(err)
@@ -153,20 +160,47 @@ func (c *client) get(ctx context.Context, l lane) (cn *conn, reused bool, err er
 		if cn == nil {
 			break
 		}
-		if cn.alive() && time.Since(cn.idleSince) < c.cfg.ConnIdle {
+		if c.usableConn(cn) {
 			return cn, true, nil
 		}
 		c.drop(cn)
 	}
-	cn, err = c.dial(ctx)
+	cn, err = c.fresh(ctx)
+	return cn, false, err
+}
+
+// fresh makes a connection and logs in on it.
+func (c *client) fresh(ctx context.Context) (*conn, error) {
+	cn, err := c.dial(ctx)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	if err := cn.auth.login(ctx, cn); err != nil {
 		c.drop(cn)
-		return nil, false, err
+		return nil, err
 	}
-	return cn, false, nil
+	return cn, nil
+}
+
+// prepare makes an idle connection of a lane that has none, so that whoever needs one does not wait for its handshakes.
+// Nothing is lost where that fails: who needs one makes it, and has the error.
+func (c *client) prepare(ctx context.Context, l lane) {
+	c.mu.Lock()
+	ready := c.closed || c.refused != nil || slices.ContainsFunc(c.idle[l], c.usableConn)
+	c.mu.Unlock()
+	if ready {
+		return
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, c.cfg.OperationTimeout+c.cfg.AnswerMargin, errStalled)
+	defer cancel()
+	if cn, err := c.fresh(ctx); err == nil {
+		c.put(l, cn)
+	}
+}
+
+// usableConn reports whether an idle connection is alive and fresh.
+func (c *client) usableConn(cn *conn) bool {
+	return cn.alive() && time.Since(cn.idleSince) < c.cfg.ConnIdle
 }
 
 func (c *client) takeIdle(l lane) *conn {

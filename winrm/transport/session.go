@@ -163,7 +163,16 @@ func (s *Session) enter(ctx context.Context) (*shell, error) {
 	if sh != nil {
 		return sh, nil
 	}
-	a, f := s.c.post(ctx, s.c.createMessage())
+	m := s.c.createMessage()
+	m.loggedIn = func() {
+		// The first Receive is two messages away: its connection is made meanwhile.
+		s.background.Add(1)
+		go func() {
+			defer s.background.Done()
+			s.c.prepare(s.ctx, laneReceive)
+		}()
+	}
+	a, f := s.c.post(ctx, m)
 	if f == nil && a.shellID == "" {
 		f = &failure{err: protocolf("no ShellId")}
 	}
