@@ -39,6 +39,9 @@ func NewLogin(p *pool.Pool, c Credentials) (Login, error) {
 	if err != nil {
 		return Login{}, err
 	}
+	if id := p.Connect.Identity; id.Kind == pool.Task && takesPassword(id.Account) && p.Connect.Auth != pool.Certificate && !sameAccount(id.Account, p.Connect.User) {
+		return Login{}, fmt.Errorf("identity: task:%s would be given the password of connect: user: %s; write the same account in both, or gmsa:NAME", id.Account, p.Connect.User)
+	}
 	secret := c.Password
 	login := Login{Secret: func() string { return secret }}
 	login.Dial = func(server string) (transport.Runner, error) {

@@ -38,15 +38,20 @@ type Marks struct {
 	cancel     context.CancelFunc
 	renewing   sync.WaitGroup
 
+	servers []string    // that bear it
+	tell    func(error) // of a mark that is lost
+
 	mu     sync.Mutex
 	silent map[string]string // servers without our mark, and why
+	kept   time.Time         // on the wall, when it was renewed everywhere that answers
+	lost   error             // somebody else's mark is in the place of ours
 }
 
 // Mark leaves the marks of a run, and renews them until Release. It fails with a [*HeldError], and takes back what it has
 // left, where another run lives. Servers that cannot be reached are told by Silent and are marked once they answer.
-// lost is called, once, when somebody else's mark takes the place of ours; it may be nil.
+// lost is called, once, when somebody else's mark takes the place of ours; it may be nil. No reading is then given any more.
 func (s *Servers) Mark(ctx context.Context, run, owner string, lost func(error)) (*Marks, error) {
-	m := &Marks{s: s, run: run, owner: owner, silent: map[string]string{}}
+	m := &Marks{s: s, run: run, owner: owner, tell: lost, silent: map[string]string{}}
 	servers := s.pool.Names(s.pool.All())
 	if s.pool.Paired() {
 		partners, err := s.partners(ctx, s.anyHost())
@@ -59,9 +64,17 @@ func (s *Servers) Mark(ctx context.Context, run, owner string, lost func(error))
 		m.takeBack(servers)
 		return nil, err
 	}
+	m.servers, m.kept = servers, wallClock()
+	s.mu.Lock()
+	s.marks = m
+	s.mu.Unlock()
 	var renew context.Context
 	renew, m.cancel = context.WithCancel(context.Background())
-	m.renewing.Go(func() { m.renew(renew, servers, lost) })
+	m.renewing.Go(func() {
+		for sleepWall(renew, markEvery) {
+			m.renew(renew)
+		}
+	})
 	return m, nil
 }
 
@@ -137,14 +150,50 @@ func (m *Marks) args(op string) scripts.MarkArgs {
 	return scripts.MarkArgs{Op: op, Run: m.run, Owner: m.owner, TTL: int(markLives / time.Second)}
 }
 
-func (m *Marks) renew(ctx context.Context, servers []string, lost func(error)) {
-	for sleepWall(ctx, markEvery) {
-		err := m.writeAll(ctx, servers)
-		if err != nil && ctx.Err() == nil && lost != nil {
-			lost(err)
-			lost = nil
-		}
+// wallClock is the time on the wall, which goes on while this machine sleeps.
+func wallClock() time.Time { return time.Now().Round(0) }
+
+// renew writes the mark again, and tells, once, where somebody else's is in its place.
+func (m *Marks) renew(ctx context.Context) {
+	began := wallClock()
+	err := m.writeAll(ctx, m.servers)
+	var held *HeldError
+	m.mu.Lock()
+	tell := m.tell
+	switch {
+	case err == nil:
+		m.kept = began
+		tell = nil
+	case errors.As(err, &held) && m.lost == nil:
+		m.lost = err
+	default:
+		tell = nil
 	}
+	m.mu.Unlock()
+	if tell != nil {
+		tell(err)
+	}
+}
+
+// stillOurs is asked before a turn is decided on. A machine that slept, or was cut off, for longer than a mark lives finds
+// out first whether another run has begun by the rules meanwhile. Without marks, as in a rehearsal of one part, all is ours.
+func (s *Servers) stillOurs(ctx context.Context) error {
+	s.mu.Lock()
+	m := s.marks
+	s.mu.Unlock()
+	if m == nil {
+		return nil
+	}
+	m.mu.Lock()
+	lost, age := m.lost, wallClock().Sub(m.kept)
+	m.mu.Unlock()
+	if lost == nil && age.Abs() > markLives/2 {
+		m.renew(ctx)
+		m.mu.Lock()
+		lost = m.lost
+		m.mu.Unlock()
+	}
+	return lost
 }
 
 // Silent lists the servers that do not bear the mark because they did not answer, with the reason, in order of name.
@@ -162,6 +211,11 @@ func (m *Marks) Silent() []string {
 func (m *Marks) Release(ctx context.Context) error {
 	m.cancel()
 	m.renewing.Wait()
+	m.s.mu.Lock()
+	if m.s.marks == m {
+		m.s.marks = nil
+	}
+	m.s.mu.Unlock()
 	servers := m.s.pool.Names(m.s.pool.All())
 	m.s.mu.Lock()
 	servers = append(servers, m.s.partner...)

@@ -174,6 +174,9 @@ func poolState(text string) interp.PoolState {
 
 // survey is the effect: how the pool is, without its readiness.
 func (t *task) survey(ctx context.Context) result {
+	if err := t.w.stillOurs(ctx); err != nil {
+		return result{outcome: interp.Done, text: why(err)}
+	}
 	for {
 		r, _, err := t.w.poolSurvey(ctx, t.version)
 		if ctx.Err() != nil {
@@ -197,6 +200,9 @@ const readWall = time.Second
 func (t *task) read(ctx context.Context) result {
 	look, cancel := t.w.clock.boundAtLeast(ctx, t.e.Within, answerWall)
 	defer cancel()
+	if err := t.w.stillOurs(look); err != nil {
+		return result{outcome: interp.Done, reading: interp.Reading{State: interp.Unread}, text: why(err)}
+	}
 	r, s, errState := t.w.poolSurvey(look, t.version)
 	if look.Err() != nil {
 		return t.unread(ctx)

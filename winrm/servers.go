@@ -30,7 +30,8 @@ type Servers struct {
 	pool   *pool.Pool
 	login  Login
 	logon  scripts.Logon
-	direct bool // what reads on other machines is run in the network logon itself
+	tasks  *taskLogon // nil: no password is stored with tasks
+	direct bool       // what reads on other machines is run in the network logon itself
 
 	background sync.WaitGroup // calls that nobody waits for; raised under mu only, while not closing
 
@@ -38,6 +39,7 @@ type Servers struct {
 	closing bool
 	runners map[string]transport.Runner
 	partner []string // front ends of the paired pool, once they are known
+	marks   *Marks   // of the run that works through these Servers; nil = none
 }
 
 // Connect makes the Servers of a pool. It refuses a rehearsal's pool file for servers that are not on this machine, and
@@ -56,6 +58,9 @@ func Connect(p *pool.Pool, login Login) (*Servers, error) {
 	case pool.Direct:
 		s.direct = true
 	case pool.Task:
+		if takesPassword(id.Account) {
+			s.tasks = newTaskLogon(id.Account)
+		}
 		s.logon = scripts.Logon{Account: id.Account, Password: login.Secret}
 		if login.Secret == nil {
 			s.logon.Password = func() string { return "" }
@@ -180,6 +185,13 @@ func untrusted(err error) bool {
 // call runs one script on a server and decodes its answer into out. The error is a [*scripts.ScriptError] where the
 // script itself failed, [scripts.ErrNoResult] where its answer cannot be understood, or one of transport's.
 func (s *Servers) call(ctx context.Context, server string, script scripts.Script, args, out any) error {
+	if s.tasks != nil && registers(script) {
+		return s.tasks.guard(ctx, server, func() error { return s.send(ctx, server, script, args, out) })
+	}
+	return s.send(ctx, server, script, args, out)
+}
+
+func (s *Servers) send(ctx context.Context, server string, script scripts.Script, args, out any) error {
 	r, err := s.runner(server)
 	if err != nil {
 		return fmt.Errorf("%w: %w", errNotBegun, err)

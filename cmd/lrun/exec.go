@@ -175,7 +175,8 @@ func (x *execution) begin(ctx context.Context, e *env, store *runstore.Store, pr
 		return untouched(err)
 	}
 	defer claim.Close()
-	release, err := place.mark(ctx, claim.ID, e.warn)
+	held := &leash{warn: e.warn}
+	release, err := place.mark(ctx, claim.ID, e.warn, held.slip)
 	if err != nil {
 		return untouched(err)
 	}
@@ -198,7 +199,7 @@ func (x *execution) begin(ctx context.Context, e *env, store *runstore.Store, pr
 		return untouched(err)
 	}
 	defer func() { _ = run.Close() }()
-	n := &night{e: e, run: run, site: place, console: c, json: x.json, step: x.step, installers: installers}
+	n := &night{e: e, run: run, site: place, console: c, json: x.json, step: x.step, installers: installers, leash: held}
 	n.prepare()
 	n.tell("run " + run.ID)
 	res, err := n.play(ctx, interp.Event{Kind: interp.Began})

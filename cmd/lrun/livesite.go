@@ -224,10 +224,10 @@ func (s *liveSite) preflight(ctx context.Context, live *livePool, prog *interp.P
 	return all, r.Installers
 }
 
-// mark leaves the marks. A run whose mark somebody else has taken is not stopped, for both would then leave servers half
-// done; the person in front is told.
-func (s *liveSite) mark(ctx context.Context, run string, tell func(string)) (func(), error) {
-	m, err := s.servers.Mark(ctx, run, whoami(), func(err error) { tell(err.Error()) })
+// mark leaves the marks. A run whose mark somebody else has taken brings its turn to its end, for a server that is left
+// half done helps neither; no other turn begins.
+func (s *liveSite) mark(ctx context.Context, run string, tell, lost func(string)) (func(), error) {
+	m, err := s.servers.Mark(ctx, run, whoami(), func(err error) { lost(err.Error()) })
 	if err != nil {
 		return nil, err
 	}

@@ -23,6 +23,7 @@ type night struct {
 	console *console
 	json    bool
 	step    bool
+	leash   *leash
 
 	installers map[string]string // that preflight saw everywhere
 
@@ -81,6 +82,7 @@ func (n *night) play(ctx context.Context, first interp.Event) (interp.Result, er
 	defer cancel()
 	n.steered, n.seenLast = steer(w, w.Now), w.Seen
 	n.steered.last = first.At
+	n.leash.tie(func() { n.steered.signal(interp.Pause) })
 	n.steered.arrived = func(*interp.Event) { n.tap("before", n.seq+1) }
 	if n.step {
 		n.steered.gate = &stepper{s: n.steered, ask: n.askStep, ctx: ctx}

@@ -125,7 +125,7 @@ func (x *resumption) run(ctx context.Context, e *env, store *runstore.Store, id 
 		return untouched(err)
 	}
 	defer func() { _ = run.Close() }()
-	n := &night{e: e, run: run, console: newConsole(e), json: x.asJSON, step: x.step}
+	n := &night{e: e, run: run, console: newConsole(e), json: x.asJSON, step: x.step, leash: &leash{warn: e.warn}}
 	n.prepare()
 	if res, done := run.Machine.Result(); done && res.Ending == interp.Completed && len(res.Skipped)+len(res.Remaining) == 0 {
 		if x.asJSON {
@@ -149,7 +149,7 @@ func (x *resumption) run(ctx context.Context, e *env, store *runstore.Store, id 
 		return untouched(err)
 	}
 	defer n.site.close()
-	release, err := n.site.mark(ctx, run.ID, e.warn)
+	release, err := n.site.mark(ctx, run.ID, e.warn, n.leash.slip)
 	if err != nil {
 		return untouched(err)
 	}

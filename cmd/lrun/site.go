@@ -16,8 +16,9 @@ type site interface {
 	// of the run to come. It changes nothing. installers holds the SHA-256 of each installer that is the same everywhere.
 	preflight(ctx context.Context, live *livePool, prog *interp.Program, run string) (all []finding, installers map[string]string)
 	// mark leaves the mark of a run with a heartbeat on every front end of the pool and of its pair. It fails where
-	// another run's mark lives there. release takes it away again; tell is for what becomes of it meanwhile.
-	mark(ctx context.Context, run string, tell func(string)) (release func(), err error)
+	// another run's mark lives there. release takes it away again; tell is for servers that could not be marked, lost for
+	// a mark in whose place somebody else's is found.
+	mark(ctx context.Context, run string, tell, lost func(string)) (release func(), err error)
 	// world carries out the effects of a run.
 	world(o worldOptions) (liveWorld, error)
 	close()
