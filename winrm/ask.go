@@ -66,11 +66,18 @@ func (s *Servers) readinessLimit() time.Duration {
 
 // askOn runs it on one host: in the network logon itself, or as the account that may reach on to other machines.
 func (s *Servers) askOn(ctx context.Context, host string, script scripts.Script, args, out any) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*answerLimit)
-	defer cancel()
 	if s.direct {
+		ctx, cancel := context.WithTimeout(ctx, 2*answerLimit)
+		defer cancel()
 		return s.reread(ctx, host, script, args, out)
 	}
+	return s.askInTask(ctx, host, script, args, out)
+}
+
+// askInTask runs it in a scheduled task, as all lasting work is run.
+func (s *Servers) askInTask(ctx context.Context, host string, script scripts.Script, args, out any) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*answerLimit)
+	defer cancel()
 	id := "read-" + scripts.NewNonce()
 	job, err := scripts.NewJob(id, script, args, s.logon)
 	if err != nil {

@@ -107,10 +107,12 @@ func (s *Servers) Preflight(ctx context.Context, live *Live, prog *interp.Progra
 			hops[i].err = s.askOn(ctx, hops[i].server, scripts.Hop, nil, &hops[i].HopResult)
 		})
 	}
+	lasting := s.lastingHop(ctx, live, prog)
 	all.Wait()
 	s.checkReach(r, live, probes)
 	checkHosts(r, s.pool, live, probes)
 	s.checkHops(r, hops)
+	s.checkLasting(r, lasting, prog)
 	checkServices(r, live)
 	checkInstallers(r, live, probes, installers)
 	s.checkPool(r, live, s.pool.Paired() && prog != nil && prog.Failovers)
@@ -280,6 +282,48 @@ func (s *Servers) checkHops(r *Report, hops []hopProbe) {
 	}
 }
 
+// lastingHop tries the second hop as lasting work would take it. With identity: direct a task holds no password and, other
+// than the logon that looks at the pool, reaches no other machine, whatever has been delegated: a failover would fail in
+// the middle of the night. nil where nothing of the kind is to be done.
+func (s *Servers) lastingHop(ctx context.Context, live *Live, prog *interp.Program) *hopProbe {
+	if !s.direct || (prog == nil && !s.pool.Paired()) || (prog != nil && !movesUsers(prog)) {
+		return nil
+	}
+	hosts := s.liveHosts(live)
+	if len(hosts) == 0 {
+		return nil // that nobody answers is told already
+	}
+	h := &hopProbe{server: hosts[0]}
+	h.err = s.askInTask(ctx, h.server, scripts.Hop, nil, &h.HopResult)
+	return h
+}
+
+// movesUsers reports whether a program fails over or back, the pool or a server.
+func movesUsers(prog *interp.Program) bool {
+	return slices.ContainsFunc(prog.Instrs, func(in interp.Instr) bool {
+		switch in.Action {
+		case interp.Failover, interp.Failback, interp.FailoverServer, interp.FailbackServer:
+			return true
+		}
+		return false
+	})
+}
+
+func (s *Servers) checkLasting(r *Report, h *hopProbe, prog *interp.Program) {
+	if h == nil || h.err == nil && h.Reaches() {
+		return
+	}
+	grade := Fail
+	if prog == nil {
+		grade = Warn // a runbook that moves no users can do without
+	}
+	what := unreached(&h.HopResult)
+	if h.err != nil {
+		what = "other machines: " + why(h.err)
+	}
+	r.add(grade, "second hop", h.server, "with identity: direct a failover runs in a task without a password, which does not reach on to %s. Name an account under connect: identity: gmsa:NAME or task:ACCOUNT", what)
+}
+
 func unreached(h *scripts.HopResult) string {
 	var list []string
 	for _, part := range []struct{ what, text string }{
@@ -436,6 +480,7 @@ func (s *Servers) checkPair(ctx context.Context, r *Report, live *Live, prog *in
 			r.add(Warn, "other runs", name, "the front end of the paired pool does not answer: %s", why(err))
 		}
 	}
+	s.checkGuests(ctx, r, live)
 	if prog != nil && !prog.Failovers || live.Pool == interp.FailedOver {
 		return
 	}
@@ -447,6 +492,21 @@ func (s *Servers) checkPair(ctx context.Context, r *Report, live *Live, prog *in
 	}
 	if s.cmsHere(c) {
 		r.add(Warn, "failover", "", "the Central Management Store is hosted here; a failover moves it to %s first, and it stays there", s.pool.Backup)
+	}
+}
+
+// checkGuests: where the other pool is failed over its users are on this one, and none of them is left if this one goes down.
+func (s *Servers) checkGuests(ctx context.Context, r *Report, live *Live) {
+	var registrar scripts.RegistrarResult
+	err := s.ask(ctx, s.liveHosts(live), scripts.Registrar, scripts.PoolArgs{Pool: s.pool.Backup}, &registrar)
+	if err != nil {
+		r.add(Warn, "pool state", "", "that of the paired pool %s cannot be read: %s", s.pool.Backup, why(err))
+		return
+	}
+	switch state := poolState(registrar.State); state {
+	case interp.FailedOver, interp.FailingOver, interp.FailingBack:
+		r.add(Fail, "pool state", "", "the paired pool %s is %s: its users are on this pool. Finish its night first, or fail it back", s.pool.Backup, state)
+	case interp.Active, interp.StateUnread:
 	}
 }
 

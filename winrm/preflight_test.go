@@ -27,6 +27,7 @@ func (f *farm) readyForPreflight() {
 	f.every(scripts.Hop, func(json.RawMessage) (any, error) {
 		return scripts.HopResult{User: `CONTOSO\lync-admin`, Server: "sql01.contoso.com", Instance: "rtc"}, nil
 	})
+	f.hopsInTasks(scripts.HopResult{User: `CONTOSO\lync-admin`, Server: "sql01.contoso.com", Instance: "rtc"})
 	f.every(scripts.Computers, func(raw json.RawMessage) (any, error) {
 		var a scripts.ComputersArgs
 		if err := json.Unmarshal(raw, &a); err != nil || a.Pool != f.pool.Name {
@@ -35,6 +36,15 @@ func (f *farm) readyForPreflight() {
 		return scripts.ComputersResult{Computers: f.pool.Names(f.pool.All())}, nil
 	})
 	f.every(scripts.Mark, func(json.RawMessage) (any, error) { return scripts.MarkResult{Age: -1}, nil })
+}
+
+// hopsInTasks is how far a task reaches.
+func (f *farm) hopsInTasks(r scripts.HopResult) {
+	const boot = "2026-11-01T00:00:00.0000000Z"
+	f.every(scripts.JobRead, func(json.RawMessage) (any, error) {
+		s := scripts.JobStatus{Exists: true, Begun: true, BegunBoot: boot, Boot: boot, Task: "ready"}
+		return s, s.SetResult(r, nil)
+	})
 }
 
 // installerFile is an installer whose hash is one letter.
@@ -116,6 +126,18 @@ func spoiltServers() []spoilt {
 
 func spoiltPools() []spoilt {
 	return []spoilt{
+		{"no second hop for a failover", func(f *farm) {
+			f.hopsInTasks(scripts.HopResult{User: `CONTOSO\lync-admin`, LDAP: "an operations error occurred"})
+		}, []string{"warn second hop fe01.contoso.com: with identity: direct a failover runs in a task without a password, which does not reach on to Active Directory (an operations error occurred). Name an account under connect: identity: gmsa:NAME or task:ACCOUNT"}},
+		{"the pair's users are here", func(f *farm) {
+			f.every(scripts.Registrar, func(raw json.RawMessage) (any, error) {
+				var a scripts.PoolArgs
+				if err := json.Unmarshal(raw, &a); err != nil || a.Pool == f.pool.Name {
+					return nil, err
+				}
+				return scripts.RegistrarResult{State: "FailedOver"}, nil
+			})
+		}, []string{"fail pool state: the paired pool pool02.contoso.com is FailedOver: its users are on this pool. Finish its night first, or fail it back"}},
 		{"another run", func(f *farm) {
 			f.tell("fe02", scripts.Mark, scripts.MarkResult{Held: true, Run: "r-1", Owner: "anna@desk", Age: 12})
 		}, []string{"fail other runs fe02.contoso.com: another run is under way: r-1 by anna@desk has a mark on fe02.contoso.com, renewed 12s ago"}},
