@@ -149,7 +149,7 @@ func (m *Machine) Rehash(before *State) pool.Set {
 		who |= s.upgraded[k] ^ b.upgraded[k]
 	}
 	for i := range m.prog.Pool.Servers {
-		if t, u := &s.tasks[i], &b.tasks[i]; t.phase != idle || u.phase != idle || t.at != u.at {
+		if t, u := &s.tasks[i], &b.tasks[i]; t.phase|u.phase != idle || t.at != u.at {
 			who |= 1 << i
 		}
 	}

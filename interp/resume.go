@@ -250,7 +250,7 @@ func (m *Machine) resumeSkipped() {
 		}
 		s.finished, s.stop, s.ending = false, 0, Running
 		s.failed, s.doubtful = 0, pool.Set(0)
-		*s.main() = task{stand: stand{pc: int32(pc), anchor: int32(pc), at: int32(pc), phase: ready}}
+		*s.main() = task{pc: int32(pc), anchor: int32(pc), at: int32(pc), phase: ready}
 		s.loop, s.cursor = none, none
 		s.resumed = true
 		m.newWindow(&m.out.ev)

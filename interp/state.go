@@ -36,39 +36,39 @@ const (
 
 // task is the control state of one server, or of the runbook itself. It is flat, and fills a cache line.
 type task struct {
-	stand
-	flight
-}
-
-// stand is where a task stands, and how far it is with the step there.
-type stand struct {
-	pc     int32 // the instruction it is at
-	anchor int32 // the instruction outside any `else` that it came to last: where a resume begins anew
-	at     int32 // servers: the fork they are in, or what follows the last they ended; main: as far as it came
+	pc     int32         // the instruction it is at
+	anchor int32         // the instruction outside any `else` that it came to last: where a resume begins anew
+	at     int32         // servers: the fork they are in, or what follows the last they ended; main: as far as it came
+	id     EffectID      // the effect that is out
+	ref    EffectID      // the action it is about: id itself, or what is looked at or gone on with
+	began  time.Duration // of the step
+	tryAt  time.Duration // of this try
 
 	phase      phase
 	effect     Action // what id asked for; while looking, what is looked at
 	ask        ask
 	starts     uint8 // how often this try's action was begun anew because it never began
 	try        uint16
-	begun      bool // the step has begun, or waits for the interlock
-	bound      bool // the bound has passed
-	onlyBusy   bool // wait ready: every try so far read Busy
-	onlyDomain bool // wait ready: every try so far read Ready, but the domain's flag False
-	doubt      bool // held because nobody knows how its effect ended; it is looked at before anything else
+	count      uint16 // effects of this try so far
+	begun      bool   // the step has begun, or waits for the interlock
+	told       bool   // its start is on record
+	bound      bool   // the bound has passed
+	onlyBusy   bool   // wait ready: every try so far read Busy
+	onlyDomain bool   // wait ready: every try so far read Ready, but the domain's flag False
+	before     uint8  // books on the server as they were before the action: see begunOn
+	doubt      bool   // held because nobody knows how its effect ended; it is looked at before anything else
 	assume     assumption
 }
 
-// flight is what a task knows of a step under way. Of a task that rests it is zero.
-type flight struct {
-	began  time.Duration // of the step
-	tryAt  time.Duration // of this try
-	id     EffectID      // the effect that is out
-	ref    EffectID      // the action it is about: id itself, or what is looked at or gone on with
-	count  uint16        // effects of this try so far
-	told   bool          // its start is on record
-	before uint8         // books on the server as they were before the action: see begunOn
+// stand is all that there is to know of a task that rests.
+type stand struct {
+	pc, anchor, at int32
+	phase          phase
 }
+
+func (tk *task) stand() stand { return stand{tk.pc, tk.anchor, tk.at, tk.phase} }
+
+func (p stand) task() task { return task{pc: p.pc, anchor: p.anchor, at: p.at, phase: p.phase} }
 
 // assumption is what the operator said of a step in doubt.
 type assumption uint8
@@ -183,19 +183,16 @@ func (s *State) allDone() pool.Set {
 	return all
 }
 
-// standsWith reports whether two tasks stand at the same place and know the same of it.
-func (tk *task) standsWith(other *task) bool { return tk.stand == other.stand }
-
 // rests reports whether the task has no step under way, and none whose end nobody knows.
 func (tk *task) rests() bool {
-	return !tk.begun && !tk.doubt && (tk.phase == idle || tk.phase == held)
+	return (tk.phase == idle || tk.phase == held) && !tk.begun && !tk.doubt
 }
 
 // rest lets the task do nothing from now on, idle or held.
 func (tk *task) rest(ph phase) {
 	tk.phase = ph
 	if tk.rests() {
-		tk.flight = flight{}
+		*tk = tk.stand().task()
 	}
 }
 

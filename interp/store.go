@@ -7,13 +7,13 @@ import (
 	"github.com/lrun/lrun/pool"
 )
 
-// Store keeps many states of one program in little room, and with each a T: of a server's task that rests only where it
-// stands, and that only where the server before it stands elsewhere; and of what is saved and left only what there is.
+// Store keeps many states of one program in little room, and with each a T: of a server's task that rests only its place,
+// and that only where it is not the place of the server before; and of what is saved and left only what there is.
 type Store[T any] struct {
 	servers int
 	states  pile.Pile[stored[T]]
 	stands  pile.Pile[stand]
-	flights pile.Pile[flight]
+	tasks   pile.Pile[task]
 	others  pile.Pile[task]
 }
 
@@ -22,28 +22,28 @@ type Store[T any] struct {
 type stored[T any] struct {
 	with T
 	run
-	main    task
-	own     pool.Set // servers whose task stands elsewhere than that of the server before them
-	busy    pool.Set // servers whose task does not rest
-	saved   bool
-	left    bool
-	stands  [firstStands]stand // of the first servers of own
-	flight  flight             // of the first server of busy
-	stands2 uint32             // where those of the other servers are
-	flights uint32
-	others  uint32 // where the saved and the left task are, if there is one of them
+	main   task
+	own    pool.Set           // servers whose place is not that of the server before them
+	busy   pool.Set           // servers whose task does not rest
+	stands [firstStands]stand // of the first servers of own
+	task   task               // of the first server of busy
+	saved  bool
+	left   bool
+	more   struct{ stands, tasks, others uint32 } // where there is more of each: others are the saved and the left task
 }
 
-const firstStands = 4
+const firstStands = 5
 
 // NewStore makes an empty store for the states of a program.
-func NewStore[T any](p *Program) *Store[T] { return &Store[T]{servers: len(p.Pool.Servers)} }
+func NewStore[T any](p *Program) *Store[T] {
+	return &Store[T]{servers: min(len(p.Pool.Servers), mainTask)}
+}
 
 // Empty takes all states out. The room is used again.
 func (st *Store[T]) Empty() {
 	st.states.Empty()
 	st.stands.Empty()
-	st.flights.Empty()
+	st.tasks.Empty()
 	st.others.Empty()
 }
 
@@ -54,7 +54,7 @@ func (st *Store[T]) With(at uint32) *T { return &st.states.At(at, 1)[0].with }
 // after the other as they are got.
 func (st *Store[T]) Touch(at uint32) uint32 {
 	k := &st.states.At(at, 1)[0]
-	return uint32(k.now) + uint32(k.loop) + uint32(k.main.at) + uint32(k.own) + uint32(k.stands[2].at) + k.flights
+	return uint32(k.now) + uint32(k.loop) + uint32(k.main.at) + uint32(k.own) + uint32(k.stands[3].at) + k.more.tasks
 }
 
 // Put keeps a copy of a state and tells where. What lies with it is not cleared.
@@ -63,37 +63,43 @@ func (st *Store[T]) Put(s *State) uint32 {
 	k := &room[0]
 	k.run, k.main = s.run, s.tasks[mainTask]
 	own, busy := pool.Set(0), pool.Set(0)
+	before := stand{at: none - 1} // no server's
 	for t := range s.tasks[:st.servers] {
 		tk := &s.tasks[t]
-		if t == 0 || !tk.standsWith(&s.tasks[t-1]) {
+		if p := tk.stand(); p != before {
 			own |= 1 << t
+			before = p
 		}
 		if !tk.rests() {
 			busy |= 1 << t
 		}
 	}
 	k.own, k.busy = own, busy
-	more := st.runs(k, true)
-	for i := range firstStands {
-		if own == 0 {
-			break
-		}
-		k.stands[i] = s.tasks[first(&own)].stand
+	for i := 0; i < firstStands && own != 0; i++ {
+		k.stands[i] = s.tasks[first(&own)].stand()
 	}
-	for i := range more.stands {
-		more.stands[i] = s.tasks[first(&own)].stand
+	if own != 0 {
+		var run []stand
+		k.more.stands, run = st.stands.Take(own.Len())
+		for i := range run {
+			run[i] = s.tasks[first(&own)].stand()
+		}
 	}
 	if busy != 0 {
-		k.flight = s.tasks[first(&busy)].flight
+		k.task = s.tasks[first(&busy)]
 	}
-	for i := range more.flights {
-		more.flights[i] = s.tasks[first(&busy)].flight
+	if busy != 0 {
+		var run []task
+		k.more.tasks, run = st.tasks.Take(busy.Len())
+		for i := range run {
+			run[i] = s.tasks[first(&busy)]
+		}
 	}
 	k.saved, k.left = s.saved != task{}, s.left != task{}
 	if k.saved || k.left {
-		var others []task
-		k.others, others = st.others.Take(2)
-		others[0], others[1] = s.saved, s.left
+		var run []task
+		k.more.others, run = st.others.Take(2)
+		run[0], run[1] = s.saved, s.left
 	}
 	return at
 }
@@ -102,60 +108,39 @@ func (st *Store[T]) Put(s *State) uint32 {
 func (st *Store[T]) Get(at uint32, s *State) {
 	k := &st.states.At(at, 1)[0]
 	s.run = k.run
-	more := st.runs(k, false)
+	s.tasks[mainTask] = k.main
+	var more []stand
+	if n := k.own.Len() - firstStands; n > 0 {
+		more = st.stands.At(k.more.stands, n)
+	}
 	i := -1
+	var p stand
 	for t := range s.tasks[:st.servers] {
 		if k.own>>t&1 != 0 {
-			i++
+			if i++; i < firstStands {
+				p = k.stands[i]
+			} else {
+				p = more[i-firstStands]
+			}
 		}
-		if i < firstStands {
-			s.tasks[t].stand = k.stands[i]
-		} else {
-			s.tasks[t].stand = more.stands[i-firstStands]
-		}
-		s.tasks[t].flight = flight{}
+		s.tasks[t] = p.task()
 	}
 	for t := st.servers; t < mainTask; t++ {
-		s.tasks[t] = task{stand: stand{at: none}}
+		s.tasks[t] = task{at: none}
 	}
 	if busy := k.busy; busy != 0 {
-		s.tasks[first(&busy)].flight = k.flight
-		for i := range more.flights {
-			s.tasks[first(&busy)].flight = more.flights[i]
+		s.tasks[first(&busy)] = k.task
+		if busy != 0 {
+			for _, tk := range st.tasks.At(k.more.tasks, busy.Len()) {
+				s.tasks[first(&busy)] = tk
+			}
 		}
 	}
-	s.tasks[mainTask] = k.main
 	s.saved, s.left = task{}, task{}
 	if k.saved || k.left {
-		others := st.others.At(k.others, 2)
-		s.saved, s.left = others[0], others[1]
+		run := st.others.At(k.more.others, 2)
+		s.saved, s.left = run[0], run[1]
 	}
-}
-
-// more is the stands and flights of a stored state that are not beside the rest of it.
-type more struct {
-	stands  []stand
-	flights []flight
-}
-
-// runs is those runs, found or newly taken.
-func (st *Store[T]) runs(k *stored[T], take bool) (r more) {
-	stands, flights := k.own.Len()-firstStands, k.busy.Len()-1
-	switch {
-	case stands <= 0:
-	case take:
-		k.stands2, r.stands = st.stands.Take(stands)
-	default:
-		r.stands = st.stands.At(k.stands2, stands)
-	}
-	switch {
-	case flights <= 0:
-	case take:
-		k.flights, r.flights = st.flights.Take(flights)
-	default:
-		r.flights = st.flights.At(k.flights, flights)
-	}
-	return r
 }
 
 // first takes the first server out of a set that is not empty.

@@ -106,7 +106,7 @@ func (x *model) deaths(w *world, next int, buf []choice) []choice {
 		if w.dead.Has(s) {
 			continue
 		}
-		if looks || s == next || w.state != interp.FailedOver && !x.pool.Quorum(w.running().Remove(s), true) {
+		if looks || s == next || w.state != interp.FailedOver && !x.quorum(w.running().Remove(s)) {
 			buf = append(buf, choice{op: opDie, arg: uint8(s)})
 		}
 	}
@@ -187,7 +187,7 @@ func (x *model) readChoices(w *world, s *slot, one func(op, uint8)) {
 			continue
 		case c == saysLate && (x.pool.Product < pool.SfB2015 || s.bound == 0):
 			continue
-		case c == saysReady && (d < 0 || w.settling() || x.pool.Quorum(w.running()&^x.pool.Domains[d].Servers, true)):
+		case c == saysReady && (d < 0 || w.settling() || x.quorum(w.running()&^x.domains[d])):
 			continue // a cmdlet that is wrong about replicas leaves nobody any guard; about the quorum lrun counts itself
 		}
 		one(opCondition, uint8(c))

@@ -101,7 +101,7 @@ func (x *model) checkState(w *world) {
 	if w.state == interp.FailedOver {
 		return
 	}
-	if !x.pool.Quorum(w.running(), true) {
+	if !x.quorum(w.running()) {
 		w.breaks(Quorum)
 	}
 	out := (w.out | w.sick) &^ w.dead

@@ -2,6 +2,7 @@ package explore
 
 import (
 	"math/bits"
+	"sync/atomic"
 	"time"
 
 	"github.com/lrun/lrun/interp"
@@ -126,6 +127,7 @@ type model struct {
 	all  pool.Set
 
 	upgrades int              // `upgrade` steps of the program
+	truths   truths           // what follows from which servers run
 	domains  []pool.Set       // the servers of each domain
 	domainIn [2][256]pool.Set // the domains of the servers of a set, by its low and its high half
 
@@ -362,7 +364,35 @@ func (x *model) holdTakes(w *world, e *interp.Effect) time.Duration {
 // truth is what the readiness cmdlet says of a pool whose replicas are built: the state, and the domains that may be
 // stopped.
 func (x *model) truth(w *world) (interp.ReadState, pool.Set) {
-	run := w.running()
+	t := x.truths.of(x, w.running())
+	return interp.ReadState(t >> truthState & 0xff), pool.Set(t & 0xffff)
+}
+
+// quorum reports whether the pool has its quorum when just these servers run.
+func (x *model) quorum(run pool.Set) bool { return x.truths.of(x, run)>>truthQuorum&1 != 0 }
+
+// truths is what follows from which servers run, by the set of them; an entry is 0 until somebody asks for it. Whoever works
+// one out writes the same.
+type truths []atomic.Uint32
+
+// What an entry holds above the domains that may be stopped.
+const (
+	truthState  = 16
+	truthQuorum = 30
+	truthKnown  = 31
+)
+
+func (ts truths) of(x *model, run pool.Set) uint32 {
+	t := ts[run].Load()
+	if t == 0 {
+		t = x.workOut(run)
+		ts[run].Store(t)
+	}
+	return t
+}
+
+// workOut is the entry of the servers that run.
+func (x *model) workOut(run pool.Set) uint32 {
 	var domains pool.Set
 	spare := false
 	for d, members := range x.domains {
@@ -374,10 +404,14 @@ func (x *model) truth(w *world) (interp.ReadState, pool.Set) {
 			domains = domains.Add(d)
 		}
 	}
-	if !spare || !x.pool.Quorum(run, true) {
-		return interp.Insufficient, 0
+	state, t := interp.Ready, uint32(1)<<truthKnown
+	if x.pool.Quorum(run, true) {
+		t |= 1 << truthQuorum
 	}
-	return interp.Ready, domains
+	if !spare || t>>truthQuorum&1 == 0 {
+		state, domains = interp.Insufficient, 0
+	}
+	return t | uint32(state)<<truthState | uint32(domains)
 }
 
 // keepsGroups reports whether every routing group keeps two of its three replicas when members stop, wherever the
