@@ -80,12 +80,22 @@ func (e *Explorer) frontier(p place) *frontier { return &e.workers[p>>32].levels
 // touch fetches the states at some places of the level under way from memory.
 func (e *Explorer) touch(places []place) (read uint64) {
 	for _, p := range places {
-		if p == nowhere {
-			continue
+		if p != nowhere {
+			f := e.frontier(p)
+			k := f.states.With(uint32(p))
+			read += uint64(f.states.Touch(uint32(p))) + uint64(k.live) + k.servers[2] + k.servers[10] + uint64(k.more)
 		}
-		f := e.frontier(p)
-		k := f.states.With(uint32(p))
-		read += uint64(f.states.Touch(uint32(p))) + uint64(k.live) + k.servers[2] + k.servers[10] + uint64(k.more)
+	}
+	for _, p := range places {
+		if p != nowhere {
+			f := e.frontier(p)
+			k := f.states.With(uint32(p))
+			read += uint64(f.states.TouchMore(uint32(p)))
+			if n := bits.OnesCount32(k.live) - 1; n > 0 {
+				run := f.slots.At(k.more, n)
+				read += uint64(run[0].began) + uint64(run[n-1].lost)
+			}
+		}
 	}
 	return read
 }
