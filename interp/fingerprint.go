@@ -149,7 +149,8 @@ func (m *Machine) Rehash(before *State) pool.Set {
 		who |= s.upgraded[k] ^ b.upgraded[k]
 	}
 	for i := range m.prog.Pool.Servers {
-		if t, u := &s.tasks[i], &b.tasks[i]; t.phase|u.phase != idle || t.at != u.at {
+		t, u := &s.tasks[i], &b.tasks[i]
+		if t.at != u.at || t.phase|u.phase != idle && !(t.rests() && u.rests() && t.stand() == u.stand()) {
 			who |= 1 << i
 		}
 	}
