@@ -71,8 +71,9 @@ type worker struct {
 	now     *frontier   // where it puts those of the next level
 	parent  node        // the state whose choices are made
 	batch   [batchSize]found
-	n       int    // how many of the batch have been made
-	fetched uint64 // keeps the compiler from leaving out what only fetches memory
+	n       int                // how many of the batch have been made
+	latest  [latestSize]uint64 // fingerprints that this worker has handed on
+	fetched uint64             // keeps the compiler from leaving out what only fetches memory
 }
 
 // batchSize is how many states are made before they are looked up in the tables: the memory then fetches all their
@@ -81,6 +82,11 @@ const batchSize = 8
 
 // aheadSize is how many states of the level are fetched at once, and how many candidates are looked up at once.
 const aheadSize = 16
+
+// latestSize is how many fingerprints a worker remembers. Of the states that no level before has, every third is found twice
+// in its own level. A worker finds them in the order in which they are taken in, so that the second of two is never the
+// one that is kept: it need not be put into the frontier. What was found in an earlier level is in a table.
+const latestSize = 1 << 14
 
 // found is a state that was reached, before it is looked up.
 type found struct {
@@ -204,8 +210,11 @@ func (wk *worker) lookUp(e *Explorer, ch *chunk) {
 			ch.edges[s] = append(ch.edges[s], edge{from: f.from, to: stateID(place*shardCount) + stateID(s), dt: f.dt})
 			continue
 		}
-		if f.flags&(flagEnd|flagBroken) == 0 {
-			f.cand.node = wk.put(&f.node)
+		if latest := &wk.latest[f.hash>>40%latestSize]; *latest != f.hash {
+			*latest = f.hash
+			if f.flags&(flagEnd|flagBroken) == 0 {
+				f.cand.node = wk.put(&f.node)
+			}
 		}
 		ch.cands[s] = append(ch.cands[s], f.cand)
 	}
