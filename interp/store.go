@@ -54,7 +54,8 @@ func (st *Store[T]) With(at uint32) *T { return &st.states.At(at, 1)[0].with }
 // then fetches the states of several places at once, instead of one after the other as they are got.
 func (st *Store[T]) Touch(at uint32) uint32 {
 	k := &st.states.At(at, 1)[0]
-	return uint32(k.now) + uint32(k.reading.Running) + uint32(k.main.at) + uint32(k.own) + uint32(k.stands[3].at) + uint32(k.task.count) + k.more.tasks
+	return uint32(k.now) + uint32(k.reading.Running) + uint32(k.took) + uint32(k.main.at) + uint32(k.own) +
+		uint32(k.stands[3].at) + uint32(k.task.count) + k.more.tasks
 }
 
 // TouchMore is the second half of Touch.

@@ -83,7 +83,7 @@ func (e *Explorer) touch(places []place) (read uint64) {
 		if p != nowhere {
 			f := e.frontier(p)
 			k := f.states.With(uint32(p))
-			read += uint64(f.states.Touch(uint32(p))) + uint64(k.live) + k.servers[2] + k.servers[10] + uint64(k.more)
+			read += uint64(f.states.Touch(uint32(p))) + uint64(k.live) + uint64(k.installed[8]) + k.servers[2] + k.servers[10] + uint64(k.more)
 		}
 	}
 	for _, p := range places {
