@@ -17,8 +17,8 @@ type Store[T any] struct {
 	others  pile.Pile[task]
 }
 
-// stored is a state in a Store. What nearly every state needs lies side by side, since memory is slow to find a place and
-// quick to go on from there; what few need is in runs elsewhere.
+// stored is a state in a Store. What nearly every state needs lies side by side; what few need is in runs elsewhere. Who
+// gets states in the order in which they were put reads all of them as the memory likes it, from front to back.
 type stored[T any] struct {
 	with T
 	run
@@ -49,31 +49,6 @@ func (st *Store[T]) Empty() {
 
 // With is what lies with the state at a place. It may be changed.
 func (st *Store[T]) With(at uint32) *T { return &st.states.At(at, 1)[0].with }
-
-// Touch reads a little of the state at a place, and TouchMore, once that is there, of what is kept of it elsewhere. Memory
-// then fetches the states of several places at once, instead of one after the other as they are got.
-func (st *Store[T]) Touch(at uint32) uint32 {
-	k := &st.states.At(at, 1)[0]
-	return uint32(k.now) + uint32(k.reading.Running) + uint32(k.took) + uint32(k.main.at) + uint32(k.own) +
-		uint32(k.stands[3].at) + uint32(k.task.count) + k.more.tasks
-}
-
-// TouchMore is the second half of Touch.
-func (st *Store[T]) TouchMore(at uint32) (read uint32) {
-	k := &st.states.At(at, 1)[0]
-	if n := k.busy.Len() - 1; n > 0 {
-		run := st.tasks.At(k.more.tasks, n)
-		read = uint32(run[0].pc) + uint32(run[n-1].count)
-	}
-	if n := k.own.Len() - firstStands; n > 0 {
-		read += uint32(st.stands.At(k.more.stands, n)[0].pc)
-	}
-	if k.saved || k.left {
-		run := st.others.At(k.more.others, 2)
-		read += uint32(run[0].pc) + uint32(run[1].count)
-	}
-	return read
-}
 
 // Put keeps a copy of a state and tells where. What lies with it is not cleared.
 func (st *Store[T]) Put(s *State) uint32 {

@@ -4,7 +4,7 @@ package pile
 // Most is the longest run of values that a Pile hands out.
 const Most = 1 << bits
 
-const bits = 8
+const bits = 5
 
 // Pile is a store of values that grows by blocks, so that what is in it never moves, and that is emptied all at once, so
 // that its room is used again. The zero Pile is empty. Values are not cleared: whoever takes room fills it.

@@ -235,7 +235,7 @@ func (e *Explorer) first() {
 	s := &e.shards[h%shardCount]
 	s.table.insert(h)
 	s.keep(&cand{hash: h, from: noState})
-	s.nodes = append(s.nodes, e.workers[0].put(&n))
+	s.nodes = append(s.nodes, e.workers[0].put(int(h%shardCount), &n))
 	e.root = stateID(h % shardCount)
 }
 

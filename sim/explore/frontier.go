@@ -8,8 +8,8 @@ import (
 	"github.com/lrun/lrun/pool"
 )
 
-// frontier keeps the states that a worker found in one level until the next one is explored, in a fifth of the room that
-// they take as nodes.
+// frontier keeps the states of one shard that a worker found in one level until the next one is explored, in a third of
+// the room that they take as nodes. They lie there in the order in which they are asked for again.
 type frontier struct {
 	states *interp.Store[kept]
 	slots  pile.Pile[slot]
@@ -34,9 +34,9 @@ func (f *frontier) empty() {
 	f.slots.Empty()
 }
 
-// put keeps a state for the next level.
-func (wk *worker) put(n *node) place {
-	f := wk.now
+// put keeps a state of a shard for the next level.
+func (wk *worker) put(s int, n *node) place {
+	f := &wk.now[s]
 	at := f.states.Put(&n.m)
 	k := f.states.With(at)
 	k.scene, k.servers = n.w.scene, n.servers
@@ -54,9 +54,9 @@ func (wk *worker) put(n *node) place {
 	return place(wk.number)<<32 | place(at)
 }
 
-// get makes n the state at a place of the level under way.
-func (e *Explorer) get(p place, n *node) {
-	f := e.frontier(p)
+// get makes n the state of a shard at a place of the level under way.
+func (e *Explorer) get(s int, p place, n *node) {
+	f := e.frontier(s, p)
 	f.states.Get(uint32(p), &n.m)
 	k := f.states.With(uint32(p))
 	for set := n.w.live &^ k.live; set != 0; set &= set - 1 {
@@ -74,28 +74,7 @@ func (e *Explorer) get(p place, n *node) {
 	}
 }
 
-// frontier is where the states of the level under way are that one worker found.
-func (e *Explorer) frontier(p place) *frontier { return &e.workers[p>>32].levels[(e.depth+1)%2] }
-
-// touch fetches the states at some places of the level under way from memory.
-func (e *Explorer) touch(places []place) (read uint64) {
-	for _, p := range places {
-		if p != nowhere {
-			f := e.frontier(p)
-			k := f.states.With(uint32(p))
-			read += uint64(f.states.Touch(uint32(p))) + uint64(k.live) + uint64(k.installed[8]) + k.servers[2] + k.servers[10] + uint64(k.more)
-		}
-	}
-	for _, p := range places {
-		if p != nowhere {
-			f := e.frontier(p)
-			k := f.states.With(uint32(p))
-			read += uint64(f.states.TouchMore(uint32(p)))
-			if n := bits.OnesCount32(k.live) - 1; n > 0 {
-				run := f.slots.At(k.more, n)
-				read += uint64(run[0].began) + uint64(run[n-1].lost)
-			}
-		}
-	}
-	return read
+// frontier is where the states of the level under way are that one worker found of a shard.
+func (e *Explorer) frontier(s int, p place) *frontier {
+	return &e.workers[p>>32].levels[(e.depth+1)%2][s]
 }

@@ -67,9 +67,9 @@ type worker struct {
 	choices []choice
 	cover   []bool
 	seen    []bool
-	levels  [2]frontier // the states that this worker found, of this level and of the one before
-	now     *frontier   // where it puts those of the next level
-	parent  node        // the state whose choices are made
+	levels  [2][shardCount]frontier // the states that this worker found, of this level and of the one before
+	now     *[shardCount]frontier   // where it puts those of the next level
+	parent  node                    // the state whose choices are made
 	batch   [batchSize]found
 	n       int                // how many of the batch have been made
 	latest  [latestSize]uint64 // fingerprints that this worker has handed on
@@ -80,7 +80,7 @@ type worker struct {
 // places at once. As many states fit into the first cache of a processor.
 const batchSize = 8
 
-// aheadSize is how many states of the level are fetched at once, and how many candidates are looked up at once.
+// aheadSize is how many candidates are looked up at once as they are taken in.
 const aheadSize = 16
 
 // latestSize is how many fingerprints a worker remembers. Of the states that no level before has, every third is found twice
@@ -97,7 +97,9 @@ type found struct {
 // turnOver begins a level: the states of the level before the last one are no longer needed.
 func (wk *worker) turnOver(depth int) {
 	wk.now = &wk.levels[depth%2]
-	wk.now.empty()
+	for s := range wk.now {
+		wk.now[s].empty()
+	}
 }
 
 // crew makes the workers.
@@ -106,7 +108,9 @@ func (e *Explorer) crew() {
 		wk := &worker{number: uint32(i), m: e.x.machine(), cover: make([]bool, len(e.cover)), seen: make([]bool, len(e.seen))}
 		wk.m.Cover(wk.cover)
 		for l := range wk.levels {
-			wk.levels[l].states = interp.NewStore[kept](e.x.prog)
+			for s := range wk.levels[l] {
+				wk.levels[l][s].states = interp.NewStore[kept](e.x.prog)
+			}
 		}
 		wk.turnOver(1) // where the first level looks for its one state
 		e.workers = append(e.workers, wk)
@@ -146,13 +150,10 @@ func (e *Explorer) parallel(n int, f func(*worker, int)) {
 func (wk *worker) expand(e *Explorer, ch *chunk) {
 	sh := &e.shards[ch.shard]
 	for i := ch.from; i < ch.to; i++ {
-		if (i-ch.from)%aheadSize == 0 {
-			wk.fetched += e.touch(sh.nodes[i:min(i+aheadSize, ch.to)])
-		}
 		if sh.nodes[i] == nowhere {
 			continue
 		}
-		e.get(sh.nodes[i], &wk.parent)
+		e.get(ch.shard, sh.nodes[i], &wk.parent)
 		id := stateID((sh.base+i)*shardCount + ch.shard)
 		wk.choices = e.x.choices(&wk.parent.w, wk.choices)
 		for _, c := range wk.choices {
@@ -213,7 +214,7 @@ func (wk *worker) lookUp(e *Explorer, ch *chunk) {
 		if latest := &wk.latest[f.hash>>40%latestSize]; *latest != f.hash {
 			*latest = f.hash
 			if f.flags&(flagEnd|flagBroken) == 0 {
-				f.cand.node = wk.put(&f.node)
+				f.cand.node = wk.put(int(s), &f.node)
 			}
 		}
 		ch.cands[s] = append(ch.cands[s], f.cand)

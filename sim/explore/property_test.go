@@ -160,7 +160,7 @@ func TestFingerprint(t *testing.T) {
 					c = buf[0] // mostly the night in which nothing goes wrong
 				}
 				step := e.x.transition(wk.m, &n, &next, c)
-				if e.get(wk.put(&next), &again); again != next {
+				if e.get(0, wk.put(0, &next), &again); again != next {
 					t.Fatalf("depth %d: a state comes out of the frontier as another one:\n%+v\n%+v", depth, next, again)
 				}
 				if h := e.x.hash(wk.m, &again, e.x.all); h != step.hash || again.servers != next.servers {
