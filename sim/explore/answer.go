@@ -92,7 +92,7 @@ func (e *Explorer) judgeWhole(a *Answer) {
 		e.violate(RunEnds, cyclic)
 		return
 	}
-	latest := e.latest(g)
+	latest, rest := e.extremes(g)
 	e.noteEnds(latest)
 	a.Endings = e.endings()
 	for _, s := range e.maybe {
@@ -111,7 +111,6 @@ func (e *Explorer) judgeWhole(a *Answer) {
 	if e.judgeSometimes(); e.property != Holds {
 		return
 	}
-	rest := g.longest()
 	if e.judgeElapsed(g, rest); e.property != Holds {
 		return
 	}

@@ -19,7 +19,13 @@ func benchProve(b *testing.B, prog *interp.Program, opts Options) {
 		}
 	}
 	b.ReportMetric(float64(a.States), "states")
-	b.ReportMetric(float64(a.Transitions)*float64(b.N)/b.Elapsed().Seconds()/1e6, "Mtransitions/s")
+	cores := opts.Workers
+	if cores == 0 {
+		cores = runtime.GOMAXPROCS(0)
+	}
+	rate := float64(a.Transitions) * float64(b.N) / b.Elapsed().Seconds() / 1e6
+	b.ReportMetric(rate, "Mtransitions/s")
+	b.ReportMetric(rate/float64(cores), "Mtransitions/s/core")
 }
 
 // BenchmarkProve is the seed procedure on twelve servers in all shapes. One server dying costs a pool of three domains

@@ -2,6 +2,7 @@ package explore
 
 import (
 	"iter"
+	"sync"
 	"time"
 )
 
@@ -97,6 +98,19 @@ func (g *graph) longest() []int64 {
 		rest[id] = most
 	}
 	return rest
+}
+
+// extremes is the latest time of each state and the longest time from there on, each on a core of its own where there are
+// two.
+func (e *Explorer) extremes(g *graph) (latest, rest []int64) {
+	if e.x.opts.Workers == 1 {
+		return e.latest(g), g.longest()
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() { rest = g.longest() })
+	latest = e.latest(g)
+	wg.Wait()
+	return latest, rest
 }
 
 // lrunTime is how much of lrun's time an edge takes, in milliseconds.
