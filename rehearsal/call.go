@@ -16,6 +16,7 @@ import (
 type call struct {
 	s      *server
 	args   json.RawMessage
+	secret string // the password that came with it
 	user   string
 	hops   bool             // the logon reaches other machines as its user
 	answer func(out reply)  // takes the one reply; under the lock of the night
@@ -98,7 +99,7 @@ func (s *server) script(ctx context.Context, cmd *wsman.Command) int {
 			Msg: "this modelled server knows the scripts of lrun by their text, and this is none of them", Type: typeRuntime,
 		}})
 	}
-	r, ok := s.act(ctx, act, req.Args, cmd)
+	r, ok := s.act(ctx, act, &req, cmd)
 	switch {
 	case !ok:
 		return exitFailed
@@ -122,11 +123,11 @@ func (s *server) print(cmd *wsman.Command, nonce string, r reply) int {
 }
 
 // act lets a script run until it has its reply, or until its client has lost interest.
-func (s *server) act(ctx context.Context, act actor, args json.RawMessage, cmd *wsman.Command) (reply, bool) {
+func (s *server) act(ctx context.Context, act actor, req *scripts.Request, cmd *wsman.Command) (reply, bool) {
 	n := s.night
 	replies := make(chan reply, 1)
 	c := &call{
-		s: s, args: args, user: cmd.User, hops: n.opts.Delegation && strings.EqualFold(cmd.Scheme, "Kerberos"),
+		s: s, args: req.Args, secret: req.Secret, user: cmd.User, hops: n.opts.Delegation && strings.EqualFold(cmd.Scheme, "Kerberos"),
 		answer: func(r reply) {
 			select {
 			case replies <- r:
@@ -184,7 +185,7 @@ func init() {
 		scripts.Hop: hop, scripts.Computers: computers, scripts.Registrar: registrar, scripts.Backup: backup,
 		scripts.CMS: cms, scripts.Edge: edge, scripts.Mirror: mirror,
 		scripts.Stop: stop, scripts.Start: start, scripts.BootMark: bootMark, scripts.Restart: restart, scripts.Mark: markOf,
-		scripts.JobStart: jobStart, scripts.JobRead: jobRead, scripts.JobPoll: jobPoll, scripts.JobRemove: jobRemove,
+		scripts.JobStart: jobStart, scripts.JobRead: jobRead, scripts.JobPoll: jobPoll, scripts.JobVoid: jobVoid, scripts.JobRemove: jobRemove,
 		scripts.Upgrade: upgrade, scripts.Run: runText, scripts.FailoverPool: failoverPool, scripts.FailbackPool: failbackPool,
 		scripts.FailoverCMS: failoverCMS, scripts.FailoverComputer: failoverComputer, scripts.FailbackComputer: failbackComputer,
 	}

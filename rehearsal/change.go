@@ -70,7 +70,7 @@ func (s *server) onServices(c *call) bool {
 
 func stop(c *call) {
 	args, ok := read[scripts.StopArgs](c)
-	if !ok || !c.s.onServices(c) {
+	if !ok || !c.s.onServices(c) || !c.alone(args.Run) {
 		return
 	}
 	asked := func() { c.done(scripts.Asked{Asked: true}) }
@@ -114,7 +114,7 @@ func (s *server) setAlone(names []string, to sim.Status) {
 
 func start(c *call) {
 	args, ok := read[scripts.StartArgs](c)
-	if !ok || !c.s.onServices(c) {
+	if !ok || !c.s.onServices(c) || !c.alone(args.Run) {
 		return
 	}
 	asked := func() { c.done(scripts.Asked{Asked: true}) }
@@ -154,6 +154,9 @@ func restart(c *call) {
 	r := scripts.RestartResult{Boot: s.boot, Nonce: s.nonce, RC: -1}
 	if args.Boot != s.boot || args.Nonce != s.nonce {
 		c.done(r)
+		return
+	}
+	if !c.alone(args.Run) {
 		return
 	}
 	r.Asked = true

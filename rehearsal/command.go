@@ -139,6 +139,6 @@ func (t *typed) end(rc int, says string) int {
 
 // act lets a cmdlet run on the model until it has its reply. ok is false where its client has gone or its connection broke.
 func (t *typed) act(a actor) (r reply, ok bool) {
-	r, ok = t.s.act(t.ctx, a, nil, t.cmd)
+	r, ok = t.s.act(t.ctx, a, &scripts.Request{}, t.cmd)
 	return r, ok && !r.lost
 }

@@ -2,6 +2,8 @@ package rehearsal
 
 import (
 	"encoding/base64"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,6 +17,7 @@ type job struct {
 	boot    string // when it began
 	running bool
 	done    bool
+	void    bool // it was withdrawn, and there is no more of it than that
 	result  string
 	log     string
 }
@@ -64,7 +67,7 @@ func jobStart(c *call) {
 func (c *call) startJob(args *scripts.JobStartArgs) (begun, ok bool) {
 	s := c.s
 	if j := s.jobs[args.ID]; j != nil {
-		if j.request != args.Request {
+		if !j.void && j.request != args.Request {
 			c.fail(typeRuntime, "%s", otherJob)
 			return false, false
 		}
@@ -74,6 +77,12 @@ func (c *call) startJob(args *scripts.JobStartArgs) (begun, ok bool) {
 	act := actors[scriptOf[req.Script]]
 	if err != nil || act == nil {
 		c.fail(typeRuntime, "this modelled server knows the scripts of lrun by their text, and this is none of them")
+		return false, false
+	}
+	switch run, _, _ := strings.Cut(args.ID, "-"); {
+	case args.Guard == scripts.ByRun && !c.alone(run):
+		return false, false
+	case args.Guard == scripts.Alone && !c.alone(""):
 		return false, false
 	}
 	user, hops, ok := c.logsOn(args)
@@ -93,11 +102,41 @@ func (c *call) startJob(args *scripts.JobStartArgs) (begun, ok bool) {
 	if inner.unsent {
 		return false, false // the request never reaches the server: there is no job, and the connection is about to break
 	}
+	s.keepJob(j)
+	return false, true
+}
+
+func (s *server) keepJob(j *job) {
 	if s.jobs == nil {
 		s.jobs = map[string]*job{}
 	}
-	s.jobs[args.ID] = j
-	return false, true
+	s.jobs[j.id] = j
+}
+
+// changes matches the name of a job that does more than read: it begins with the name of its run.
+var changes = regexp.MustCompile(`^[0-9a-f]{16}-`)
+
+// jobsGoing lists the jobs on the server that do more than read and have not ended.
+func (s *server) jobsGoing() []string {
+	list := []string{}
+	for id, j := range s.jobs {
+		if j.running && changes.MatchString(id) {
+			list = append(list, id)
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+// alone fails a script that would disturb a job of another run than the one whose jobs begin so.
+func (c *call) alone(run string) bool {
+	for _, id := range c.s.jobsGoing() {
+		if id[:16] != run {
+			c.fail(typeRuntime, "another job is under way on this server, and has to end first: lrun-%s", id)
+			return false
+		}
+	}
+	return true
 }
 
 // jobRead starts a job and waits for its end, for as long as it was asked to.
@@ -142,7 +181,10 @@ func (c *call) logsOn(args *scripts.JobStartArgs) (user string, hops, ok bool) {
 		return `NT AUTHORITY\SYSTEM`, false, true // the computer is nobody in the groups of administrators
 	case strings.HasSuffix(args.Account, "$"):
 		return args.Account, true, true
-	case !samePassword(args.Password, n.opts.Password):
+	case c.secret == "":
+		c.fail(typeRuntime, "no password came for %s", args.Account)
+		return "", false, false
+	case !samePassword(c.secret, n.opts.Password):
 		n.tell(n.farms[0].model.Now(), Event{Event: EventDenied, Server: c.s.name, Scheme: "Task"})
 		c.fail("System.Runtime.InteropServices.COMException", "%s", badLogon)
 		return "", false, false
@@ -166,6 +208,10 @@ func (s *server) jobStatus(id string, offset int64) scripts.JobStatus {
 	if j == nil {
 		return st
 	}
+	if j.void {
+		st.Void = true
+		return st
+	}
 	st.Exists, st.Begun, st.BegunBoot, st.Done, st.ResultJSON = true, true, j.boot, j.done, j.result
 	st.Task, st.TaskResult = "ready", "1"
 	if j.running {
@@ -181,6 +227,18 @@ func (s *server) jobStatus(id string, offset int64) scripts.JobStatus {
 	piece := j.log[st.Offset:min(st.Size, st.Offset+logPiece)]
 	st.Log, st.Offset = base64.StdEncoding.EncodeToString([]byte(piece)), st.Offset+int64(len(piece))
 	return st
+}
+
+// jobVoid withdraws a job that has not begun.
+func jobVoid(c *call) {
+	args, ok := read[scripts.JobVoidArgs](c)
+	if !ok {
+		return
+	}
+	if c.s.jobs[args.ID] == nil {
+		c.s.keepJob(&job{id: args.ID, void: true})
+	}
+	c.done(c.s.jobStatus(args.ID, 0))
 }
 
 func jobRemove(c *call) {

@@ -243,7 +243,7 @@ func facts(c *call) {
 	c.done(scripts.FactsResult{
 		Now: c.s.night.clock().Format(dotnet), PSVersion: "4.0", Module: p.module, User: c.user, Admin: true,
 		Groups: []string{`CONTOSO\RTCUniversalServerAdmins`, `CONTOSO\CsAdministrator`}, Agents: []string{}, Consoles: []string{},
-		FreeMB: 40 << 10,
+		FreeMB: 40 << 10, Jobs: c.s.jobsGoing(),
 	})
 }
 

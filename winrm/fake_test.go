@@ -210,6 +210,13 @@ func (h *host) usual(req scripts.Request) (any, error) {
 			return *j, nil
 		}
 		return scripts.JobStatus{Boot: h.boot, Task: "none"}, nil
+	case scripts.JobVoid:
+		var a scripts.JobVoidArgs
+		_ = json.Unmarshal(req.Args, &a)
+		if h.jobs[a.ID] == nil {
+			h.jobs[a.ID] = &scripts.JobStatus{Void: true, Boot: h.boot, Task: "none"}
+		}
+		return *h.jobs[a.ID], nil
 	case scripts.JobRemove:
 		return map[string]bool{"removed": true}, nil
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/lrun/lrun/interp"
+	"github.com/lrun/lrun/pool"
 	"github.com/lrun/lrun/winrm/scripts"
 )
 
@@ -22,10 +23,31 @@ type job struct {
 	judge  func(scripts.Result) result // what a result means; the outcome is Done, Failed or Unknown
 }
 
+// jobsOf is what the names of all jobs of a run begin with: 16 hexadecimal digits. By it a server tells them from those of
+// other runs, which forbid to stop, start, restart or update it. A mark dies before an installer need end.
+func jobsOf(p *pool.Pool, run string) string {
+	sum := sha256.Sum256([]byte(p.Name + "\x00" + run))
+	return hex.EncodeToString(sum[:8])
+}
+
+// jobs is what the names of this run's jobs begin with.
+func (w *World) jobs() string { return jobsOf(w.pool, w.opts.Run) }
+
+// guard says which jobs on its host forbid a job. On the management host those of other pools are none of its business.
+func (w *World) guard(j *job) scripts.Guard {
+	_, frontEnd := w.pool.Server(j.host)
+	switch {
+	case j.host == w.pool.Connect.Via && !frontEnd:
+		return scripts.Unguarded
+	case j.script == scripts.Upgrade:
+		return scripts.Alone
+	}
+	return scripts.ByRun
+}
+
 // jobName makes the name of a job of an effect. It is the same for the same effect of the same run, and for no other.
 func (w *World) jobName(id interp.EffectID, part string) string {
-	sum := sha256.Sum256([]byte(w.pool.Name + "\x00" + w.opts.Run))
-	name := hex.EncodeToString(sum[:8]) + "-" + strings.ReplaceAll(strings.ReplaceAll(id.String(), "-1", "p"), ".", "-")
+	name := jobsOf(w.pool, w.opts.Run) + "-" + strings.ReplaceAll(strings.ReplaceAll(id.String(), "-1", "p"), ".", "-")
 	if part != "" {
 		name += "-" + part
 	}
@@ -61,15 +83,21 @@ func (w *World) endOf(id string) (result, bool) {
 	return result{outcome: e.Outcome, text: e.Text}, true
 }
 
-// keepEnd remembers the end of a job and lets the job be removed after the next event is on record.
-func (w *World) keepEnd(j *job, r result) result {
+// remember keeps the end of a job. Where it cannot, the job can be asked again.
+func (w *World) remember(j *job, r result) (result, error) {
 	r.text = w.redacted(r.text)
 	raw, err := json.Marshal(jobEnd{r.outcome, r.text})
 	if err == nil {
 		err = w.opts.Memory.Put("end/"+j.id, string(raw))
 	}
+	return r, err
+}
+
+// keepEnd remembers the end of a job and lets the job be removed after the next event is on record.
+func (w *World) keepEnd(j *job, r result) result {
+	r, err := w.remember(j, r)
 	if err != nil {
-		return r // the job stays where it is and can be asked again
+		return r
 	}
 	w.mu.Lock()
 	w.finished = append(w.finished, endedJob{j.host, j.id})
@@ -97,7 +125,8 @@ func (t *task) do(ctx context.Context, j *job) result {
 	if r, ok := t.w.endOf(j.id); ok {
 		return r
 	}
-	if host, ok := t.w.placeOf(j.id); ok {
+	host, earlier := t.w.placeOf(j.id)
+	if earlier {
 		j.host = host
 	}
 	if err := t.w.opts.Memory.Put("job/"+j.id, j.host); err != nil {
@@ -107,34 +136,43 @@ func (t *task) do(ctx context.Context, j *job) result {
 	if err != nil {
 		return failed("%s", why(err))
 	}
+	start.Guard = t.w.guard(j)
 	// The start is safe to repeat: what has begun is left alone.
 	var started scripts.JobStarted
 	err = t.w.steady(ctx, j.host, scripts.JobStart, start, &started)
 	switch {
 	case ctx.Err() != nil:
 		return cut()
-	case err != nil && (refused(err) || notBegun(err)):
-		return t.notStarted(ctx, j, err)
+	case err != nil && refused(err):
+		return t.withdrawn(ctx, j, fmt.Sprintf("it could not be started: %s", why(err)))
+	case err != nil && notBegun(err) && !earlier:
+		return failed("the server does not answer: %s", why(err))
 	case err != nil:
 		return unknown(err)
 	}
 	return t.follow(ctx, j)
 }
 
-// notStarted tells a start that was refused from one that was refused after the job had begun.
-func (t *task) notStarted(ctx context.Context, j *job, cause error) result {
-	if !refused(cause) {
-		return failed("the server does not answer: %s", why(cause))
-	}
-	var s scripts.JobStatus
-	err := t.w.steady(ctx, j.host, scripts.JobPoll, scripts.JobPollArgs{ID: j.id}, &s)
+// withdraw makes sure that a job that has not begun never will, and tells how it stands. That it has not begun yet says
+// nothing: a task may wait for its logon, and a call that starts it may still hang on the server.
+func (t *task) withdraw(ctx context.Context, j *job) (s scripts.JobStatus, err error) {
+	err = t.w.steady(ctx, j.host, scripts.JobVoid, scripts.JobVoidArgs{ID: j.id}, &s)
+	return s, err
+}
+
+// withdrawn is the end of a job that is not to begin any more, with the text of its failure. One that has begun
+// nevertheless is waited for.
+func (t *task) withdrawn(ctx context.Context, j *job, text string) result {
+	s, err := t.withdraw(ctx, j)
 	switch {
 	case ctx.Err() != nil:
 		return cut()
 	case err != nil:
 		return unknown(err)
-	case s.State() == scripts.JobNotBegun:
-		return t.w.keepEnd(j, failed("it could not be started: %s", why(cause)))
+	case s.Void:
+		// What keeps it from beginning stays on the server, so that it is not among the jobs to be removed.
+		r, _ := t.w.remember(j, failed("%s", text))
+		return r
 	}
 	return t.follow(ctx, j)
 }
@@ -162,8 +200,8 @@ func (t *task) follow(ctx context.Context, j *job) result {
 		case scripts.JobCannotTell:
 			return result{outcome: interp.Unknown, text: "its traces on the server contradict each other"}
 		case scripts.JobNotBegun:
-			if t.w.clock.now()-began > startLimit {
-				return t.w.keepEnd(j, failed("its task as %s does not begin (task result %s)", t.account(), clean(s.TaskResult)))
+			if s.Void || t.w.clock.now()-began > startLimit {
+				return t.withdrawn(ctx, j, fmt.Sprintf("its task as %s does not begin (task result %s)", t.account(), clean(s.TaskResult)))
 			}
 		case scripts.JobRunning:
 			if log, err := s.LogText(); err == nil && len(log) > 0 {
@@ -196,7 +234,8 @@ func (t *task) ended(j *job, s *scripts.JobStatus) result {
 	return t.w.keepEnd(j, r)
 }
 
-// lookJob settles a job's effect without touching it.
+// lookJob settles a job's effect. One that has not begun is withdrawn: what answers "not begun" is begun anew under another
+// name, and there must never be two.
 func (t *task) lookJob(ctx context.Context, j *job) result {
 	if r, ok := t.w.endOf(j.id); ok {
 		return r
@@ -208,6 +247,9 @@ func (t *task) lookJob(ctx context.Context, j *job) result {
 	j.host = host
 	var s scripts.JobStatus
 	err := t.w.steady(ctx, host, scripts.JobPoll, scripts.JobPollArgs{ID: j.id}, &s)
+	if err == nil && s.State() == scripts.JobNotBegun && !s.Void {
+		s, err = t.withdraw(ctx, j)
+	}
 	switch {
 	case ctx.Err() != nil:
 		return cut()
@@ -224,7 +266,9 @@ func (t *task) lookJob(ctx context.Context, j *job) result {
 	case scripts.JobRunning:
 		return result{outcome: interp.Going}
 	case scripts.JobNotBegun:
-		return result{outcome: interp.NotBegun}
+		if s.Void {
+			return result{outcome: interp.NotBegun}
+		}
 	case scripts.JobInterrupted:
 		return result{outcome: interp.CannotTell, text: "it had begun and has ended without a result: the server was restarted, or its task was ended"}
 	case scripts.JobCannotTell:

@@ -110,7 +110,7 @@ func (s *Servers) Preflight(ctx context.Context, live *Live, prog *interp.Progra
 	lasting := s.lastingHop(ctx, live, prog)
 	all.Wait()
 	s.checkReach(r, live, probes)
-	checkHosts(r, s.pool, live, probes)
+	checkHosts(r, s.pool, live, probes, run)
 	s.checkHops(r, hops)
 	s.checkLasting(r, lasting, prog)
 	checkServices(r, live)
@@ -204,7 +204,7 @@ func (s *Servers) checkReach(r *Report, live *Live, probes []probe) {
 }
 
 // checkHosts is what a server itself must bring: PowerShell, module, rights, room, and nobody who updates it meanwhile.
-func checkHosts(r *Report, p *pool.Pool, live *Live, probes []probe) {
+func checkHosts(r *Report, p *pool.Pool, live *Live, probes []probe, run string) {
 	for i := range probes {
 		f, name := &probes[i].facts, live.Servers[i].Name
 		if probes[i].err != nil {
@@ -227,6 +227,7 @@ func checkHosts(r *Report, p *pool.Pool, live *Live, probes []probe) {
 		}
 		checkRights(r, f, name)
 		checkOthers(r, f, name)
+		checkJobs(r, f, name, jobsOf(p, run))
 	}
 }
 
@@ -263,6 +264,15 @@ func checkOthers(r *Report, f *scripts.FactsResult, name string) {
 	}
 	if len(f.Consoles) > 0 {
 		r.add(Warn, "open consoles", name, "%s is open; an update of Windows Fabric fails under it", some(slices.Compact(slices.Sorted(slices.Values(f.Consoles)))))
+	}
+}
+
+// checkJobs: what other runs have left going, whether their marks live or not. ours is what the jobs of a run that goes on
+// begin with.
+func checkJobs(r *Report, f *scripts.FactsResult, name, ours string) {
+	others := slices.DeleteFunc(slices.Clone(f.Jobs), func(job string) bool { return strings.HasPrefix(job, ours+"-") })
+	if len(others) > 0 {
+		r.add(Fail, "other runs", name, "work that another run has begun is still going: %s. Let that run go on with lrun resume, or wait for its end", some(others))
 	}
 }
 
@@ -471,14 +481,28 @@ func (s *Servers) checkQuorum(r *Report, live *Live, mayFailOver bool) {
 
 // checkPair is the paired pool: its marks, and the conditions of a failover.
 func (s *Servers) checkPair(ctx context.Context, r *Report, live *Live, prog *interp.Program, run string) {
-	for _, name := range live.Partners {
-		held, err := s.foreignMark(ctx, name, run)
+	probes := make([]probe, len(live.Partners))
+	var all sync.WaitGroup
+	for i, name := range live.Partners {
+		all.Go(func() {
+			p := &probes[i]
+			if p.held, p.heldErr = s.foreignMark(ctx, name, run); p.heldErr == nil {
+				p.err = s.reread(ctx, name, scripts.Facts, nil, &p.facts)
+			}
+		})
+	}
+	all.Wait()
+	for i, name := range live.Partners {
+		p := &probes[i]
 		switch {
-		case held != nil:
-			r.add(Fail, "other runs", name, "%s; both pools of a pair must not be updated at once", held.Error())
-		case err != nil:
-			r.add(Warn, "other runs", name, "the front end of the paired pool does not answer: %s", why(err))
+		case p.held != nil:
+			r.add(Fail, "other runs", name, "%s; both pools of a pair must not be updated at once", p.held.Error())
+		case p.heldErr != nil:
+			r.add(Warn, "other runs", name, "the front end of the paired pool does not answer: %s", why(p.heldErr))
+		case p.err != nil:
+			r.add(Warn, "other runs", name, "whether another run is at work on the front end of the paired pool cannot be read: %s", why(p.err))
 		}
+		checkJobs(r, &p.facts, name, jobsOf(s.pool, run))
 	}
 	s.checkGuests(ctx, r, live)
 	if prog != nil && !prog.Failovers || live.Pool == interp.FailedOver {

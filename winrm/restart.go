@@ -53,7 +53,7 @@ func (t *task) restart(ctx context.Context) result {
 func (t *task) drainAgain(ctx context.Context) {
 	ctx, cancel := t.w.clock.bound(ctx, restartDrain)
 	defer cancel()
-	if r := t.tellTo(ctx, scripts.Stop, scripts.StopArgs{Graceful: true}); r != nil && r.outcome != interp.Unknown {
+	if r := t.tellTo(ctx, scripts.Stop, scripts.StopArgs{Graceful: true, Run: t.w.jobs()}); r != nil && r.outcome != interp.Unknown {
 		return
 	}
 	t.untilStopped(ctx)
@@ -130,12 +130,12 @@ const halfProof = "of the two proofs of a reboot only one is there (a clock that
 
 // askReboot asks once more for the one reboot that the mark allows. What went wrong on the way shows in the polls.
 func (t *task) askReboot(ctx context.Context, mark scripts.BootMarkResult) *result {
-	args := scripts.RestartArgs{Nonce: mark.Nonce, Boot: mark.Boot, Message: "lrun " + t.w.opts.Run, Delay: shutdownDelay}
+	args := scripts.RestartArgs{Nonce: mark.Nonce, Boot: mark.Boot, Message: "lrun " + t.w.opts.Run, Delay: shutdownDelay, Run: t.w.jobs()}
 	var res scripts.RestartResult
 	err := t.w.quick(ctx, t.server(), scripts.Restart, args, &res)
 	switch {
 	case refused(err):
-		r := failed("Windows refused the reboot: %s", why(err))
+		r := failed("the reboot was refused: %s", why(err))
 		return &r
 	case err == nil && res.Asked && !res.UnderWay():
 		r := failed("Windows refused the reboot: shutdown.exe ended with %d", res.RC)

@@ -26,7 +26,7 @@ func (t *task) stop(ctx context.Context) result {
 		cutOff = s.sessions()
 	}
 	if !t.e.Attach || len(s.ending()) == 0 {
-		if r := t.tellTo(ctx, scripts.Stop, scripts.StopArgs{Graceful: graceful}); r != nil {
+		if r := t.tellTo(ctx, scripts.Stop, scripts.StopArgs{Graceful: graceful, Run: t.w.jobs()}); r != nil {
 			return *r
 		}
 	}
@@ -115,7 +115,7 @@ func (t *task) untilStopped(ctx context.Context) *result {
 			// Nothing but a counter is left: it shows calls by the thousand million and never drains.
 			forced = true
 			t.w.fact(interp.ModelNote, t.e.Server, 0, response+" counts an impossible number of calls and is stopped without draining")
-			if r := t.tellTo(ctx, scripts.Stop, scripts.StopArgs{Names: []string{response}}); r != nil {
+			if r := t.tellTo(ctx, scripts.Stop, scripts.StopArgs{Names: []string{response}, Run: t.w.jobs()}); r != nil {
 				return r
 			}
 		}
@@ -179,7 +179,7 @@ func (t *task) start(ctx context.Context) result {
 		return failed("the services are disabled; Invoke-CsComputerFailBack enables them")
 	}
 	if !t.e.Attach || len(s.starting()) == 0 {
-		if r := t.tellTo(ctx, scripts.Start, scripts.StartArgs{}); r != nil {
+		if r := t.tellTo(ctx, scripts.Start, scripts.StartArgs{Run: t.w.jobs()}); r != nil {
 			return *r
 		}
 	}

@@ -17,8 +17,9 @@
 //   - PowerShell 3.0 and the cmdlets of Windows Server 2008 R2 suffice.
 //   - A script returns one flat table of texts, numbers and booleans. Enums are turned into text on the server.
 //   - What was not found is empty, and empty never means ready, steady or done.
-//   - Long work is a job ([JobStart], [JobPoll], [JobRemove]): started once however often it is asked for, and found
-//     again after a break.
+//   - Long work is a job ([JobStart], [JobPoll], [JobVoid], [JobRemove]): started once however often it is asked for, found
+//     again after a break, and said not to have begun only where it was withdrawn.
+//   - What would disturb the job of another run is refused on the server itself: marks die before an installer ends.
 //
 // The files are in ps/. A line "# include: lib-cs" stands for the file of that name; no script includes a file twice.
 //

@@ -55,9 +55,12 @@ type Request struct {
 	Name   Script          `json:"name"` // for logs and for simulated servers; Windows looks at Script alone
 	Script string          `json:"script"`
 	Args   json.RawMessage `json:"args"`
+	Secret string          `json:"-"` // a password, which the input holds apart from the rest; "" where there is none
 }
 
-// Encode makes the stdin of one call. args is encoded as a JSON object; nil means none.
+// Encode makes the stdin of one call. args is encoded as a JSON object; nil means none. The password of a job is not part
+// of that object but a second line: Windows can be told to log what cmdlets and functions are given, and the one that
+// reads JSON is given the object.
 func Encode(s Script, args any, nonce string) ([]byte, error) {
 	if s.Text() == "" || s == bootstrap || s == jobRun {
 		return nil, fmt.Errorf("%w: %q", ErrUnknownScript, s)
@@ -65,7 +68,11 @@ func Encode(s Script, args any, nonce string) ([]byte, error) {
 	if !validNonce(nonce) {
 		return nil, fmt.Errorf("nonce %q is not 32 hexadecimal digits", nonce)
 	}
-	return encodeRequest(s, args, nonce)
+	stdin, err := encodeRequest(s, args, nonce)
+	if k, ok := args.(interface{ secret() string }); ok && err == nil && k.secret() != "" {
+		stdin = append(base64.StdEncoding.AppendEncode(stdin, []byte(k.secret())), '\n')
+	}
+	return stdin, err
 }
 
 func encodeRequest(s Script, args any, nonce string) ([]byte, error) {
@@ -88,7 +95,8 @@ func encodeRequest(s Script, args any, nonce string) ([]byte, error) {
 
 // DecodeRequest is the other side of Encode, for simulated servers.
 func DecodeRequest(stdin []byte) (Request, error) {
-	body, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(stdin)))
+	first, second, _ := strings.Cut(strings.TrimSpace(string(stdin)), "\n")
+	body, err := base64.StdEncoding.DecodeString(strings.TrimSpace(first))
 	if err != nil {
 		return Request{}, fmt.Errorf("request: %w", err)
 	}
@@ -96,6 +104,11 @@ func DecodeRequest(stdin []byte) (Request, error) {
 	if err := json.Unmarshal(body, &r); err != nil {
 		return Request{}, fmt.Errorf("request: %w", err)
 	}
+	secret, err := base64.StdEncoding.DecodeString(strings.TrimSpace(second))
+	if err != nil {
+		return Request{}, errors.New("request: its second line is not base64") // and is not shown
+	}
+	r.Secret = string(secret)
 	return r, nil
 }
 

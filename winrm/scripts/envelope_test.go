@@ -38,6 +38,7 @@ var fields = []struct {
 	{JobStart, JobStartArgs{}, JobStarted{}},
 	{JobRead, JobReadArgs{}, JobStatus{}},
 	{JobPoll, JobPollArgs{}, JobStatus{}},
+	{JobVoid, JobVoidArgs{}, JobStatus{}},
 	{JobRemove, JobRemoveArgs{}, nil},
 	{Upgrade, UpgradeArgs{}, UpgradeResult{}},
 	{Run, RunArgs{}, nil},
@@ -66,6 +67,9 @@ func jsonNames(v any) []string {
 			continue
 		}
 		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+		if name == "-" {
+			continue
+		}
 		names = append(names, name)
 		if ft := t.Field(i).Type; ft.Kind() == reflect.Slice && ft.Elem().Kind() == reflect.Struct {
 			names = append(names, jsonNames(reflect.Zero(ft.Elem()).Interface())...)
@@ -86,7 +90,7 @@ func TestCommandLineFits(t *testing.T) {
 }
 
 func TestEncode(t *testing.T) {
-	in, err := Encode(Stop, StopArgs{Graceful: true, Names: []string{"RTC'SRV\u2019; Remove-Item"}}, testNonce)
+	in, err := Encode(Stop, StopArgs{Graceful: true, Names: []string{"RTC'SRV\u2019; Remove-Item"}, Run: "0123456789abcdef"}, testNonce)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +106,7 @@ func TestEncode(t *testing.T) {
 	if r.Name != Stop || r.Nonce != testNonce || r.Script != Stop.Text() || strings.Contains(r.Script, "Remove-Item") {
 		t.Errorf("%+v", r)
 	}
-	if want := `{"graceful":true,"names":["RTC'SRV’; Remove-Item"]}`; string(r.Args) != want {
+	if want := `{"graceful":true,"names":["RTC'SRV’; Remove-Item"],"run":"0123456789abcdef"}`; string(r.Args) != want {
 		t.Errorf("args %s, want %s", r.Args, want)
 	}
 	for _, s := range []Script{"", "bootstrap", "job-run", "lib-cs", "../survey"} {
@@ -348,6 +352,8 @@ func TestJobState(t *testing.T) {
 		{JobStatus{Task: "none", Boot: "b", Exists: true, Begun: true, BegunBoot: "b"}, JobInterrupted},
 		{JobStatus{Task: "ready", Boot: "b2", Begun: true, BegunBoot: "b", Done: true}, JobDone},
 		{JobStatus{Task: "ready", Boot: "b", Done: true}, JobCannotTell},
+		{JobStatus{Task: "none", Boot: "b", Void: true}, JobNotBegun},
+		{JobStatus{Task: "running", Boot: "b", Void: true}, JobNotBegun},
 	} {
 		if got := tt.j.State(); got != tt.want {
 			t.Errorf("%+v: %s, want %s", tt.j, got, tt.want)
@@ -394,6 +400,52 @@ func TestJobPasswordIsNotPrintedBeforeItIsUsed(t *testing.T) {
 		if strings.Contains(fmt.Sprintf(verb, j), "p4ss") {
 			t.Errorf("%s shows the password", verb)
 		}
+	}
+}
+
+// Windows can be told to log what cmdlets get, and ConvertFrom-Json gets the whole request: the password is not in it.
+func TestThePasswordIsNotInTheRequest(t *testing.T) {
+	const password = "p4ss \u00e9 never-in-a-log "
+	job, err := NewJob("x", Upgrade, nil, Logon{Account: `CONTOSO\svc`, Password: func() string { return password }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := job
+	read.Account = `CONTOSO\svc2`
+	for name, args := range map[Script]any{JobStart: job, JobRead: JobReadArgs{JobStartArgs: read, Wait: 3}} {
+		in, err := Encode(name, args, testNonce)
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, second, _ := strings.Cut(string(in), "\n")
+		body, err := base64.StdEncoding.DecodeString(first)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, hidden := range []string{"p4ss", base64.StdEncoding.EncodeToString([]byte(password)), `"password"`} {
+			if bytes.Contains(body, []byte(hidden)) {
+				t.Errorf("%s: %q is in the request:\n%s", name, hidden, body)
+			}
+		}
+		if got, err := base64.StdEncoding.DecodeString(strings.TrimSuffix(second, "\n")); err != nil || string(got) != password {
+			t.Errorf("%s: the second line is %q", name, second)
+		}
+		r, err := DecodeRequest(in)
+		if err != nil || r.Secret != password || r.Name != name {
+			t.Errorf("%s: decoded %v", name, err)
+		}
+	}
+	for _, as := range []Logon{{Account: "SYSTEM"}, {Account: `CONTOSO\g$`}} {
+		job, err := NewJob("x", Upgrade, nil, as)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if in, err := Encode(JobStart, job, testNonce); err != nil || bytes.Count(in, []byte("\n")) != 1 {
+			t.Errorf("%s: a second line without a password, or %v", as.Account, err)
+		}
+	}
+	if _, err := DecodeRequest([]byte("e30=\nno base64!\n")); err == nil || strings.Contains(err.Error(), "no base64!") {
+		t.Errorf("a second line that is not base64: %v", err)
 	}
 }
 

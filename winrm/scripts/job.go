@@ -19,8 +19,21 @@ type JobStartArgs struct {
 	Runner   string `json:"runner"`
 	Command  string `json:"command"`
 	Account  string `json:"account"`
-	Password string `json:"password,omitempty"`
+	Guard    Guard  `json:"guard"`
+	Password string `json:"-"` // travels as the second line of the input
 }
+
+func (j JobStartArgs) secret() string { return j.Password }
+
+// Guard tells which jobs on the server forbid that one begins. Those that only read never do.
+type Guard string
+
+// The guards.
+const (
+	Unguarded Guard = ""      // none: the job reads, or its host is nobody's front end
+	ByRun     Guard = "run"   // those of other runs
+	Alone     Guard = "alone" // any other
+)
 
 // Format keeps the password out of every verb.
 func (j JobStartArgs) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "job %s as %q", j.ID, j.Account) }
@@ -102,6 +115,11 @@ type JobPollArgs struct {
 	Offset int64  `json:"offset"` // bytes of the log that are known already
 }
 
+// JobVoidArgs withdraws a job that has not begun, so that it never does.
+type JobVoidArgs struct {
+	ID string `json:"id"`
+}
+
 // JobRemoveArgs removes what is left of a job.
 type JobRemoveArgs struct {
 	ID string `json:"id"`
@@ -111,6 +129,7 @@ type JobRemoveArgs struct {
 type JobStatus struct {
 	Exists     bool   `json:"exists"`
 	Begun      bool   `json:"begun"`
+	Void       bool   `json:"void"` // it was withdrawn before it had begun, and never will
 	BegunBoot  string `json:"begunBoot"`
 	Boot       string `json:"boot"`
 	Task       string `json:"task"` // none, disabled, queued, ready, running, unknown
@@ -135,7 +154,7 @@ type JobState int
 // The states of a job.
 const (
 	JobCannotTell  JobState = iota // contradictory: ask a person
-	JobNotBegun                    // nothing has been done; JobStart is safe
+	JobNotBegun                    // nothing has been done; only where it is Void, nothing will be
 	JobRunning                     // it is under way or about to be
 	JobDone                        // Result holds what came of it
 	JobInterrupted                 // it had begun and has ended without a result: how far it came is unknown
@@ -154,6 +173,8 @@ func (j *JobStatus) State() JobState {
 		return JobDone
 	case j.Done:
 		return JobCannotTell
+	case j.Void: // its task may run for a moment, to find that it comes too late
+		return JobNotBegun
 	case j.Begun && active && (j.BegunBoot == j.Boot || j.BegunBoot == ""): // the file is there before its text
 		return JobRunning
 	case j.Begun:

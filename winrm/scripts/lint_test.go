@@ -110,6 +110,48 @@ func TestDisasterModeIsAskedFor(t *testing.T) {
 	}
 }
 
+// The password is read by the bootstrap and given to the task scheduler. Nothing whose parameters Windows can log sees it,
+// and neither does what prints the input as a whole.
+func TestThePasswordHasTwoPlaces(t *testing.T) {
+	use := regexp.MustCompile(`.*\$lrunPassword.*`)
+	for name, text := range sources(t) {
+		for _, line := range use.FindAllString(text, -1) {
+			line = strings.TrimSpace(line)
+			ok := strings.HasPrefix(line, "#")
+			switch name {
+			case "ps/bootstrap.ps1":
+				ok = ok || line == `$n='-';$r='';$lrunPassword=$null` ||
+					line == `if($r -eq ''){$r=$l}else{$lrunPassword=[Text.Encoding]::UTF8.GetString([Convert]::FromBase64String($l))}`
+			case "ps/lib-job-start.ps1":
+				ok = ok || line == `} elseif ($null -eq $lrunPassword) {` ||
+					regexp.MustCompile(`^\$registered = \$service\.GetFolder\('\\'\)\.RegisterTaskDefinition\([^|;]*, \$lrunPassword, \$logon\)$`).MatchString(line)
+			}
+			if !ok {
+				t.Errorf("%s: %s", name, line)
+			}
+		}
+		if regexp.MustCompile(`\$input\s*\||@\(\$input\)\s*\|`).MatchString(text) {
+			t.Errorf("%s gives the input to a cmdlet", name)
+		}
+	}
+	if n := strings.Count(JobStart.Text(), "$lrunPassword"); n != 2 {
+		t.Errorf("job-start names the password %d times", n)
+	}
+}
+
+// Whatever would disturb a job of another run looks for one first.
+func TestGuards(t *testing.T) {
+	for s, before := range map[Script]string{
+		Stop: "Stop-CsWindowsService @options", Start: "Start-CsWindowsService @options", Restart: "& $shutdown /r",
+		JobStart: ".RegisterTaskDefinition(",
+	} {
+		text := s.Text()
+		if i := strings.LastIndex(text, "Assert-LrunAlone "); i < 0 || i > strings.Index(text, before) {
+			t.Errorf("%s does not look for jobs of other runs before %s", s, before)
+		}
+	}
+}
+
 // What changes a pool never asks a question that nobody would answer.
 func TestUnattended(t *testing.T) {
 	asks := regexp.MustCompile(`(Invoke-Cs\w+Fail\w+|Stop-CsWindowsService) @options`)

@@ -36,6 +36,7 @@ const (
 	JobStart  Script = "job-start"  // JobStartArgs → JobStarted
 	JobRead   Script = "job-read"   // JobReadArgs → JobStatus
 	JobPoll   Script = "job-poll"   // JobPollArgs → JobStatus
+	JobVoid   Script = "job-void"   // JobVoidArgs → JobStatus
 	JobRemove Script = "job-remove" // JobRemoveArgs → nothing of interest
 
 	Upgrade          Script = "upgrade"           // job: UpgradeArgs → UpgradeResult

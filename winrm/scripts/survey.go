@@ -190,11 +190,13 @@ func (r *ReadinessResult) check() error {
 type StopArgs struct {
 	Graceful bool     `json:"graceful"`
 	Names    []string `json:"names"` // all where empty
+	Run      string   `json:"run"`   // what the jobs of this run begin with: those of others forbid it
 }
 
 // StartArgs asks services to start.
 type StartArgs struct {
 	Names []string `json:"names"` // all where empty
+	Run   string   `json:"run"`   // as of StopArgs
 }
 
 // Asked is the answer to a request that is under way.
@@ -240,6 +242,7 @@ type RestartArgs struct {
 	Boot    string `json:"boot"`
 	Message string `json:"message"`
 	Delay   int    `json:"delay"` // seconds
+	Run     string `json:"run"`   // as of StopArgs
 }
 
 // RestartResult tells what became of it.
@@ -307,6 +310,7 @@ type FactsResult struct {
 	Agents      []string `json:"agents"`  // foreign updaters that run
 	Consoles    []string `json:"consoles"`
 	FreeMB      int64    `json:"freeMB"`
+	Jobs        []string `json:"jobs"` // that are going, of any run, but for those that only read
 }
 
 var hexHash = regexp.MustCompile(`^[0-9a-f]{64}$`)

@@ -1,4 +1,5 @@
-# The one command line of every call. It reads a request from stdin and answers with one marked line.
+# The one command line of every call. It reads a request from stdin and answers with one marked line. A second line of
+# stdin is a password: $lrunPassword, which no cmdlet and no function may be given, because Windows can log what those get.
 $ErrorActionPreference='Stop';$ProgressPreference='SilentlyContinue';$WarningPreference='Continue'
 function Out-Lrun($h){
 $j=ConvertTo-Json -InputObject $h -Depth 8 -Compress
@@ -6,10 +7,15 @@ $j=ConvertTo-Json -InputObject $h -Depth 8 -Compress
 [Console]::Out.WriteLine('LRUN1 '+$n+' '+[Convert]::ToBase64String([Text.Encoding]::UTF8.GetBytes($j)))
 [Console]::Out.Flush()
 }
-$n='-'
+$n='-';$r='';$lrunPassword=$null
 try{
-$raw=($input|Out-String).Trim()
-$q=ConvertFrom-Json ([Text.Encoding]::UTF8.GetString([Convert]::FromBase64String($raw)))
+foreach($l in $input){
+$l=([string]$l).Trim()
+if($l -eq ''){continue}
+if($r -eq ''){$r=$l}else{$lrunPassword=[Text.Encoding]::UTF8.GetString([Convert]::FromBase64String($l))}
+}
+$l=$null
+$q=ConvertFrom-Json ([Text.Encoding]::UTF8.GetString([Convert]::FromBase64String($r)))
 $n=[string]$q.nonce
 $sb=[ScriptBlock]::Create([string]$q.script)
 $w=@();$o=@()

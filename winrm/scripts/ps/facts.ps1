@@ -1,9 +1,10 @@
 # What preflight wants to know of a server beside the survey. Reads only.
 # args: none
 # out:  now, psv, module, moduleError, user, admin, groups, updates (AUOptions; '' = not set), agents (foreign updaters
-#       that run), consoles (open tools that block the installer), freeMB
+#       that run), consoles (open tools that block the installer), freeMB, jobs (that are going, but for those that only read)
 param($a)
 # include: lib-cs
+# include: lib-job
 $module = ''
 $moduleError = ''
 try {
@@ -51,5 +52,6 @@ $drive = New-Object -TypeName System.IO.DriveInfo -ArgumentList ([System.IO.Path
     updates     = $updates
     agents      = $agents
     consoles    = $consoles
+    jobs        = @(Get-LrunJobsGoing)
     freeMB      = [long][Math]::Floor($drive.AvailableFreeSpace / 1048576)
 }

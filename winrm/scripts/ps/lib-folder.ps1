@@ -34,9 +34,9 @@ function Get-LrunRoot {
     return Join-Path -Path $env:ProgramData -ChildPath 'lrun'
 }
 
-# A file that is whole or absent: written beside, flushed, then renamed.
-function Write-LrunFile($path, $text) {
-    $temp = $path + '.tmp'
+# A file beside another one, whole and flushed, to be renamed to it. No two processes write the same.
+function Write-LrunBeside($path, $text) {
+    $temp = $path + '.' + $PID + '.tmp'
     $bytes = [System.Text.Encoding]::UTF8.GetBytes([string]$text)
     $stream = [System.IO.File]::Open($temp, 'Create', 'Write', 'None')
     try {
@@ -45,10 +45,48 @@ function Write-LrunFile($path, $text) {
     } finally {
         $stream.Close()
     }
+    return $temp
+}
+
+# A file that is whole or absent.
+function Write-LrunFile($path, $text) {
+    $temp = Write-LrunBeside $path $text
     if ([System.IO.File]::Exists($path)) {
         # A plain $null would become an empty text here.
         [System.IO.File]::Replace($temp, $path, [NullString]::Value)
     } else {
         [System.IO.File]::Move($temp, $path)
     }
+}
+
+# A file that can be made once, and is whole as soon as it is there. Tells whether this call has made it.
+function New-LrunFile($path, $text) {
+    $temp = Write-LrunBeside $path $text
+    try {
+        [System.IO.File]::Move($temp, $path)
+        return $true
+    } catch {
+        [System.IO.File]::Delete($temp)
+        if ([System.IO.File]::Exists($path)) {
+            return $false
+        }
+        throw
+    }
+}
+
+# What would get in each other's way is put in order by a file that only one can open.
+function Open-LrunLock($name) {
+    $path = Join-Path -Path (Get-LrunRoot) -ChildPath $name
+    $lock = $null
+    for ($i = 0; $null -eq $lock; $i++) {
+        try {
+            $lock = [System.IO.File]::Open($path, 'OpenOrCreate', 'ReadWrite', 'None')
+        } catch {
+            if ($i -ge 100) {
+                throw
+            }
+            Start-Sleep -Milliseconds 100
+        }
+    }
+    return $lock
 }

@@ -12,6 +12,19 @@ function Start-LrunJob($a) {
     } else {
         New-LrunFolder $folder $null
     }
+    if (-not [string]$a.guard) {
+        return Register-LrunJob $a $folder
+    }
+    # Of two that start at once each must see the other's task.
+    $lock = Open-LrunLock 'jobs.lock'
+    try {
+        return Register-LrunJob $a $folder
+    } finally {
+        $lock.Close()
+    }
+}
+
+function Register-LrunJob($a, $folder) {
     $file = Join-Path -Path $folder -ChildPath 'request.txt'
     if ([System.IO.File]::Exists($file)) {
         if ([System.IO.File]::ReadAllText($file) -cne [string]$a.request) {
@@ -25,6 +38,12 @@ function Start-LrunJob($a) {
         if ([System.IO.File]::Exists((Join-Path -Path $folder -ChildPath $name))) {
             return $true
         }
+    }
+
+    if ([string]$a.guard -eq 'run') {
+        Assert-LrunAlone (([string]$a.id) -replace '-.*$', '') $a.id
+    } elseif ([string]$a.guard) {
+        Assert-LrunAlone '' $a.id
     }
 
     $service = Connect-LrunScheduler
@@ -41,18 +60,24 @@ function Start-LrunJob($a) {
     $action.WorkingDirectory = $folder
 
     # Logon types: 1 password, 2 S4U (no password and no network), 5 service account.
+    # The password is neither an argument nor the parameter of a function or cmdlet, since Windows can log those: it is the
+    # bootstrap's variable, and goes into the one call that needs it.
+    $account = [string]$a.account
     $user = $account
-    $password = $null
     $logon = 1
     if ($account -eq '') {
         $user = [System.Security.Principal.WindowsIdentity]::GetCurrent().Name
         $logon = 2
     } elseif ($account -eq 'SYSTEM') {
         $logon = 5
-    } elseif (-not $account.EndsWith('$')) {
-        $password = [string]$a.password
     }
-    $registered = $service.GetFolder('\').RegisterTaskDefinition('lrun-' + [string]$a.id, $task, 6, $user, $password, $logon)
+    if ($logon -ne 1 -or $account.EndsWith('$')) {
+        $registered = $service.GetFolder('\').RegisterTaskDefinition('lrun-' + [string]$a.id, $task, 6, $user, $null, $logon)
+    } elseif ($null -eq $lrunPassword) {
+        throw "no password came for $account"
+    } else {
+        $registered = $service.GetFolder('\').RegisterTaskDefinition('lrun-' + [string]$a.id, $task, 6, $user, $lrunPassword, $logon)
+    }
     $null = $registered.Run($null)
     return $false
 }

@@ -30,6 +30,10 @@ function Get-LrunJobStatus($id, $from) {
 
     $boot = Get-LrunBoot
     $begun = Read-LrunFile $folder 'begun.txt'
+    $void = ([string]$begun -ceq 'void')
+    if ($void) {
+        $begun = $null
+    }
     $result = Read-LrunFile $folder 'rc.txt'
     $exists = [System.IO.File]::Exists((Join-Path -Path $folder -ChildPath 'request.txt'))
 
@@ -57,6 +61,7 @@ function Get-LrunJobStatus($id, $from) {
     return @{
         exists     = $exists
         begun      = ($null -ne $begun)
+        void       = $void
         begunBoot  = [string]$begun
         boot       = $boot
         task       = $state

@@ -16,18 +16,7 @@ function Read-LrunMark {
     return ConvertFrom-Json ([System.IO.File]::ReadAllText($path))
 }
 
-# Two runs that write at once are put in order by a file that only one can open.
-$lock = $null
-for ($i = 0; $null -eq $lock; $i++) {
-    try {
-        $lock = [System.IO.File]::Open((Join-Path -Path $root -ChildPath 'mark.lock'), 'OpenOrCreate', 'ReadWrite', 'None')
-    } catch {
-        if ($i -ge 100) {
-            throw
-        }
-        Start-Sleep -Milliseconds 100
-    }
-}
+$lock = Open-LrunLock 'mark.lock'
 try {
     $mark = Read-LrunMark
     $age = -1

@@ -1,13 +1,15 @@
 # Restarts Windows, once: only while the nonce of boot-mark is there and the boot time is the one it told.
-# args: nonce, boot, message, delay (seconds)
+# args: nonce, boot, message, delay (seconds), run as of stop
 # out:  asked (bool), rc (of shutdown.exe; 1190 means that a shutdown is under way already), boot, nonce
 param($a)
 # include: lib-boot
+# include: lib-job
 $boot = Get-LrunBoot
 $nonce = Get-LrunBootNonce
 if ($boot -ne [string]$a.boot -or $nonce -ne [string]$a.nonce) {
     return @{ asked = $false; rc = -1; boot = $boot; nonce = $nonce }
 }
+Assert-LrunAlone $a.run ''
 $message = [string]$a.message -replace '[^A-Za-z0-9 ._:-]', ' '
 if ($message.Length -gt 200) {
     $message = $message.Substring(0, 200)

@@ -1,8 +1,10 @@
 # Asks services to start and returns at once; the survey shows when they run. No error where they run already.
-# args: names (list) only these services, all where empty
+# args: names (list) only these services, all where empty; run as of stop
 # out:  asked
 param($a)
 # include: lib-cs
+# include: lib-job
+Assert-LrunAlone $a.run ''
 $null = Import-LrunModule
 $options = @{ NoWait = $true }
 $names = @($a.names | Where-Object { $_ })
