@@ -33,8 +33,9 @@ type night struct {
 	desc     *interp.Describer
 	steered  *steered
 	seenLast func() map[int8]string
-	seq      int64 // of the last record that is in the journal
-	failed   error // of writing to stdout
+	seq      int64       // of the last record that is in the journal
+	failed   error       // of writing to stdout
+	said     [2]*patient // stdout and stderr
 }
 
 // localStart is the local time at which a run began, for the lines that people read.
@@ -50,8 +51,20 @@ func (n *night) out() io.Writer {
 	return n.e.stdout
 }
 
+// flushMost is how long the end of a run waits for its reader.
+const flushMost = time.Minute
+
+// flush waits until what was said has been taken.
+func (n *night) flush(most time.Duration) error {
+	return errors.Join(n.said[0].flush(most), n.said[1].flush(most))
+}
+
 // prepare makes the views. What a journal holds already is taken in with [night.seen] before the run goes on.
 func (n *night) prepare() {
+	e := *n.e
+	n.said = [2]*patient{newPatient(e.stdout), newPatient(e.stderr)}
+	e.stdout, e.stderr = n.said[0], n.said[1]
+	n.e = &e
 	n.begin = localStart(n.run.Header.Started)
 	n.views(n.run.Program)
 }
@@ -65,7 +78,10 @@ func (n *night) views(prog *interp.Program) {
 		}
 		return n.progress.lines(n.steered.now(), n.seenLast())
 	})
-	n.console.still = n.screen.hush
+	n.console.still = func(still bool) {
+		n.screen.hush(still)
+		_ = n.flush(time.Second) // the question comes after what was said, unless nobody reads
+	}
 }
 
 // play drives the run. Its error is what broke it off; it can be resumed then.
@@ -168,11 +184,11 @@ func (n *night) signals(ctx context.Context, now context.CancelFunc) {
 			}
 			switch {
 			case count == 1:
-				n.tell("Ctrl-C: the turn under way is brought to its end; once more stops after the actions in flight")
 				n.steered.signal(interp.Pause)
+				n.tell("Ctrl-C: the turn under way is brought to its end; once more stops after the actions in flight")
 			case count == 2:
-				n.tell("Ctrl-C: the actions in flight are brought to their end; once more stops now")
 				n.steered.signal(interp.Interrupt)
+				n.tell("Ctrl-C: the actions in flight are brought to their end; once more stops now")
 			default:
 				now()
 				return
@@ -197,10 +213,10 @@ func (n *night) pauses(ctx context.Context) {
 	defer t.Stop()
 	for {
 		if by, asked := n.run.PauseRequested(); asked {
+			n.steered.signal(interp.Pause)
 			if by.By != "" {
 				n.tell("a pause is asked for by " + oneLine(by.By))
 			}
-			n.steered.signal(interp.Pause)
 			return
 		}
 		select {
@@ -238,6 +254,7 @@ func (n *night) beats(ctx context.Context) {
 
 // ended tells how the run ended or was broken off, and gives the exit code as an error.
 func (n *night) ended(res interp.Result, err error) error {
+	defer func() { _ = n.flush(flushMost) }()
 	switch {
 	case errors.Is(err, context.Canceled):
 		n.e.fail("interrupted: what was in flight goes on by itself; lrun has stopped watching it", n.hint())
@@ -250,7 +267,7 @@ func (n *night) ended(res interp.Result, err error) error {
 	if !n.json {
 		n.failed = n.e.print("\n" + endText(n.run.Program, n.begin, &res, n.run.ID))
 	}
-	if n.failed != nil {
+	if n.failed = errors.Join(n.failed, n.said[0].flush(flushMost)); n.failed != nil {
 		n.e.fail(n.failed.Error(), "lrun status "+n.run.ID+" tells how the run ended")
 	}
 	if code := res.ExitCode(); code != exitDone {

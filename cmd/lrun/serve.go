@@ -34,9 +34,9 @@ until it is interrupted. The password that it expects is in LRUN_PASSWORD.
                          times count from the first action of the first run
       --seed N           what is left to chance is drawn from this seed; without one
                          from the scenario's, else every duration is a middling one
-      --time-scale N     seconds of the model in one second of the clock; 1. Bounds pass
-                         as fast: at 1200 half an hour is a second and a half, which a
-                         busy machine can miss. Up to 600 leaves room
+      --time-scale N     seconds of the model in one second of the clock; 1. Bounds
+                         pass as fast: at 1200 half an hour is a second and a half,
+                         which a busy machine can miss. Up to 600 leaves room
       --build V          the version that the installer brings; without it the
                          product's last one
       --listen ADDRESS   of the first server, 127.0.0.1:15985; the others follow,

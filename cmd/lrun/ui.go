@@ -24,6 +24,9 @@ const (
 
 // isTerminal reports whether w is a file that is a terminal.
 func isTerminal(w io.Writer) bool {
+	if p, ok := w.(*patient); ok {
+		w = p.out
+	}
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
