@@ -83,6 +83,9 @@ func (a Action) Lasting() bool {
 	return false
 }
 
+// poolState reports whether the action changes where the pool's users are served.
+func (a Action) poolState() bool { return a == Failover || a == Failback }
+
 // Changes reports whether the action changes something, so that an unknown outcome has to be settled by looking.
 // The others are simply begun anew.
 func (a Action) Changes() bool {

@@ -82,6 +82,9 @@ func (m *Machine) end(e Ending, c cause) {
 	case WindowClosed:
 		entry, number = m.prog.OnWindow, onWindow
 	}
+	if s.resumed { // what was settled after the resume goes on after the next one
+		m.holdSettled()
+	}
 	s.resumed = false
 	if entry == none || s.handler != 0 {
 		m.finish()
@@ -142,7 +145,7 @@ func (m *Machine) signal(k EventKind) {
 			s.stop = stopPause
 		}
 		main := s.main()
-		if s.handler == 0 && (!s.inTurn() || !s.touched) && main.ask != askStart && main.droppable() {
+		if s.handler == 0 && (!s.inTurn() || !s.touched) && main.ask != askStart && main.droppable() && !m.settling() {
 			main.begun, main.ask, main.phase = false, askNothing, ready
 		}
 	}

@@ -28,10 +28,10 @@ func (m *Machine) settled(t int) {
 	m.settledAll()
 }
 
-// settledAll lets the runbook go on once the last left-over effect of a server is settled.
+// settledAll lets the runbook go on once all that a resume settles first is settled.
 func (m *Machine) settledAll() {
 	s := m.st
-	if s.main().phase != parked {
+	if s.main().phase != parked || m.settling() {
 		return
 	}
 	for t := range mainTask {
@@ -41,6 +41,54 @@ func (m *Machine) settledAll() {
 		}
 	}
 	s.main().phase = ready
+}
+
+// settlePool settles the pool's failovers and failbacks that servers' tasks had begun and whose end nobody knows, before
+// the pool is looked at: where its users are follows from them. It reports whether some are not settled yet; the runbook
+// waits for them.
+func (m *Machine) settlePool() bool {
+	s := m.st
+	main := s.main()
+	for t := range mainTask {
+		tk := &s.tasks[t]
+		if !tk.doubt || !tk.effect.poolState() || m.leftOver(&m.prog.Instrs[tk.pc]) {
+			continue
+		}
+		if main.assume != assumeNothing { // what the operator says of the pool is said of this
+			tk.assume, main.assume = main.assume, assumeNothing
+		}
+		s.doubtful = s.doubtful.Remove(t)
+		m.lookAgain(t)
+	}
+	if !m.settling() {
+		return false
+	}
+	main.phase = parked
+	return true
+}
+
+// holdSettled holds the servers' tasks that a resume settled, for a run that ends before they can go on.
+func (m *Machine) holdSettled() {
+	for t := range mainTask {
+		if tk := &m.st.tasks[t]; tk.phase == ready {
+			tk.begun = false
+			tk.rest(held)
+		}
+	}
+}
+
+// settling reports whether a failover or failback that a server's task had begun before a resume is not settled yet.
+func (m *Machine) settling() bool {
+	s := m.st
+	if !s.resumed {
+		return false
+	}
+	for t := range mainTask {
+		if tk := &s.tasks[t]; tk.unsettled() && tk.effect.poolState() {
+			return true
+		}
+	}
+	return false
 }
 
 // lookAt settles an effect whose outcome is not known: nothing is begun again before that.

@@ -303,10 +303,14 @@ func (m *Machine) windowOver() bool {
 func (m *Machine) advance() {
 	s := m.st
 	servers := s.tasks[:min(len(m.prog.Pool.Servers), mainTask)]
+	if s.resumed {
+		m.settledAll()
+	}
 	for moved := true; moved && !s.finished; {
 		moved = false
 		for t := range servers {
-			if servers[t].phase == ready {
+			// What is settled after a resume goes on once the pool has been looked at.
+			if servers[t].phase == ready && (!s.resumed || s.handler != 0) {
 				moved = true
 				if m.advanceServer(t); s.finished {
 					return
@@ -380,7 +384,9 @@ func (m *Machine) advanceMain() {
 		}
 	}
 	if s.resumed && s.handler == 0 {
-		m.survey(mainTask, askStart)
+		if !m.settlePool() {
+			m.survey(mainTask, askStart)
+		}
 		return
 	}
 	switch in.Op {

@@ -7,7 +7,7 @@ import (
 )
 
 // resume lets a run go on that had stopped, or whose lrun was killed. A pool action whose end nobody knows is settled
-// first, because the pool's state follows from it; then the pool is looked at; then the servers' actions are settled.
+// first, a server's task having begun it or not, because the pool's state follows from it; then the pool is looked at; then the servers' actions are settled.
 // What is done stays done; a turn that has taken nothing out of service begins its body anew; the rest goes on at its
 // first undone step with fresh tries.
 func (m *Machine) resume(ev *Event) {

@@ -146,7 +146,7 @@ func (m *Machine) haltWaits() {
 	s := m.st
 	for t := range s.tasks {
 		tk := &s.tasks[t]
-		if tk.droppable() {
+		if tk.droppable() && !(t == mainTask && m.settling()) {
 			tk.begun, tk.ask = false, askNothing
 			m.rest(t)
 		}

@@ -217,8 +217,8 @@ func (m *Model) testsDatabase(j *job) bool {
 // look tells what the world knows of an earlier effect. It takes no time and changes nothing.
 func (m *Model) look(i int8, e *interp.Effect) {
 	who := int8(poolJob)
-	if m.isServer(e.Ref.Server) {
-		who = e.Ref.Server
+	if e.Of != interp.Failover && e.Of != interp.Failback && m.isServer(e.Ref.Server) {
+		who = e.Ref.Server // a server's task may have begun an action on the pool as well
 	}
 	j := m.job(who)
 	switch {

@@ -30,7 +30,7 @@ func (x *model) apply(w *world, c choice) (ev interp.Event, ok bool) {
 	case interp.Read:
 		ev.Reading = x.read(w, s, c)
 	case interp.Survey:
-		ev.Reading = x.survey(w)
+		ev.Reading = x.surveyed(w, c)
 		if c.op == opFail {
 			w.fault()
 			ev.Outcome = interp.Failed
@@ -223,7 +223,7 @@ func (x *model) endAction(w *world, s *slot, c choice, ev *interp.Event) {
 	}
 }
 
-func (w *world) deadSlot(s *slot) bool { return s.id.Server >= 0 && w.dead.Has(int(s.id.Server)) }
+func (w *world) deadSlot(s *slot) bool { return s.server() >= 0 && w.dead.Has(s.server()) }
 
 // refusesItself reports whether a failback fails by its own conditions: always where too few servers run for a pool to
 // start, and possibly where the readiness cmdlet says that front ends are missing.
@@ -299,7 +299,7 @@ func (x *model) die(w *world, server int) {
 	w.dead = w.dead.Add(server)
 	x.unsettle(w)
 	w.justDied = true
-	if s := &w.slots[server]; s.action.Changes() {
+	if s := &w.slots[server]; s.action.Changes() && s.server() == server {
 		s.struck = true
 	}
 }

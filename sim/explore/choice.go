@@ -129,7 +129,7 @@ func (x *model) slotChoices(w *world, i int, buf []choice) []choice {
 	case interp.Read:
 		x.readChoices(w, s, one)
 	case interp.Survey:
-		one(opDone, 0)
+		w.surveyChoices(one)
 		if fault {
 			one(opFail, 0)
 		}
@@ -196,8 +196,7 @@ func (x *model) readChoices(w *world, s *slot, one func(op, uint8)) {
 
 // lookChoices: all that can be true of an action that nobody saw the end of.
 func (x *model) lookChoices(w *world, s *slot, one func(op, uint8)) {
-	server := int(s.id.Server)
-	if server >= 0 && w.dead.Has(server) {
+	if w.deadSlot(s) {
 		if s.lost == interp.Restart && s.limbo != sure {
 			one(opLook, uint8(interp.Going)) // nobody can tell a reboot that takes long from a server that died
 			return
@@ -206,6 +205,9 @@ func (x *model) lookChoices(w *world, s *slot, one func(op, uint8)) {
 		return
 	}
 	one(opLook, uint8(interp.Done))
+	if s.limbo == ended {
+		return
+	}
 	if s.limbo == maybe {
 		one(opLook, uint8(interp.NotBegun))
 	}
@@ -232,8 +234,7 @@ func (x *model) verifyChoices(w *world, i int, one func(op, uint8)) {
 
 // actionChoices: an action on a server or on the pool.
 func (x *model) actionChoices(w *world, i int, s *slot, one func(op, uint8)) {
-	server := int(s.id.Server)
-	if i < mainSlot && w.dead.Has(server) {
+	if w.deadSlot(s) {
 		switch {
 		case s.struck && s.action == interp.Restart && s.bound > 0:
 			one(opBound, 0)

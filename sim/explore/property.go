@@ -76,7 +76,7 @@ func (x *model) checkStart(w *world, e *interp.Effect, s *slot) {
 		}
 		return
 	}
-	if s.limbo != sure && s.lost.Lasting() || w.poolGoing() && e.Action.OutOfService() {
+	if s.limbo != sure && s.lost.Lasting() || e.Action.OutOfService() && w.poolGoing() {
 		w.breaks(HandsOff)
 	}
 	if e.Action != interp.Upgrade {
@@ -92,8 +92,8 @@ func (x *model) checkStart(w *world, e *interp.Effect, s *slot) {
 
 // poolGoing reports whether a failover or failback of the pool may be going with nobody waiting for it.
 func (w *world) poolGoing() bool {
-	s := &w.slots[mainSlot]
-	return s.limbo == begun && s.action == interp.NoAction && (s.lost == interp.Failover || s.lost == interp.Failback)
+	s := w.poolInLimbo()
+	return s != nil && s.limbo == begun && s.action == interp.NoAction
 }
 
 // checkState judges a world after a step of the machine. After a failover nobody is left to protect.
@@ -155,7 +155,4 @@ func (x *model) checkEnd(w *world, m *interp.Machine) {
 }
 
 // poolUnsure reports whether nobody knows if the pool is failed over: the run then ends in doubt and says so.
-func (w *world) poolUnsure() bool {
-	s := &w.slots[mainSlot]
-	return s.limbo != sure && (s.lost == interp.Failover || s.lost == interp.Failback)
-}
+func (w *world) poolUnsure() bool { return w.poolInLimbo() != nil }

@@ -59,10 +59,12 @@ func TestProperties(t *testing.T) {
 			x.start(w, effect(interp.Stop, 0, stop))
 		}, Holds},
 		{"a stop while the pool may be failing over", func(w *world) {
+			w.live |= 1 << mainSlot
 			w.slots[mainSlot].limbo, w.slots[mainSlot].lost = begun, interp.Failover
 			x.start(w, effect(interp.Stop, 0, stop))
 		}, HandsOff},
 		{"a failback while the pool may be failing over", func(w *world) {
+			w.live |= 1 << mainSlot
 			w.slots[mainSlot].limbo, w.slots[mainSlot].lost = begun, interp.Failover
 			x.start(w, effect(interp.Failback, interp.Pool, 0))
 		}, HandsOff},

@@ -23,6 +23,7 @@ const (
 	sure  limbo = iota // lrun saw its end, or there is none
 	maybe              // it may or may not have reached the server
 	begun              // it did, and may be going still
+	ended              // it has come to its end, which a survey has seen
 )
 
 // slot is an effect in flight, and the action on its server that nobody saw the end of.
