@@ -57,18 +57,18 @@ const (
 
 const bubbleRun = "run-in-a-bubble"
 
-// newBubbleNight serves a shipped pool within the bubble that t belongs to.
-func newBubbleNight(t *testing.T, name string, faults func(wsman.MessageInfo) wsman.Fault) *bubbleNight {
+// newBubbleNight serves a pool of six within the bubble that t belongs to, on a night that a scenario bends; "" is quiet.
+func newBubbleNight(t *testing.T, scenario string, faults func(wsman.MessageInfo) wsman.Fault) *bubbleNight {
 	n := &bubbleNight{
 		t: t, net: memnet.New(), memory: map[string]string{}, installed: map[string]int{},
 		kill: func() killing { return notKilled },
 	}
-	p := shipped(t, name)
+	p := shipped(t, "contoso-6")
 	p.Connect.Identity = pool.Identity{Kind: pool.Task, Account: user}
 	p.Connect.Via = ""
 	seed := uint64(7)
 	o := rehearsal.Options{
-		Pool: p, Seed: &seed, TimeScale: 1, Listen: "127.0.0.1:0", User: user, Password: password,
+		Pool: p, Scenario: scenarioOf(t, p, scenario), Seed: &seed, TimeScale: 1, Listen: "127.0.0.1:0", User: user, Password: password,
 		Auth: []pool.Auth{pool.Basic}, Faults: faults, Network: n.net.Listen, OnEvent: n.observe,
 	}
 	quickPhases(&o)

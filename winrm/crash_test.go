@@ -20,7 +20,7 @@ func TestKilledAgainAndAgain(t *testing.T) {
 		t.Run(fmt.Sprint(gaps), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				n := newBubbleNight(t, "contoso-6", func(wsman.MessageInfo) wsman.Fault { return wsman.Fault{} })
+				n := newBubbleNight(t, "", func(wsman.MessageInfo) wsman.Fault { return wsman.Fault{} })
 				events, next, how := 0, gaps[0], 0
 				n.kill = func() killing {
 					if events++; events < next {

@@ -41,9 +41,10 @@ var cutSeries = []struct {
 
 // cuts is a series of nights that together cut the connection at every message, by its number in its night.
 type cuts struct {
-	fault wsman.Fault
-	kill  killing // at the next event
-	last  int     // message of an undisturbed night
+	scenario string
+	fault    wsman.Fault
+	kill     killing // at the next event
+	last     int     // message of an undisturbed night
 
 	mu     sync.Mutex
 	done   map[int]bool // by the number of the message
@@ -58,7 +59,7 @@ func (c *cuts) night(t *testing.T) {
 	if c.kill != notKilled {
 		apart = killsApart
 	}
-	n := newBubbleNight(t, "contoso-6", func(wsman.MessageInfo) wsman.Fault {
+	n := newBubbleNight(t, c.scenario, func(wsman.MessageInfo) wsman.Fault {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		messages++
@@ -99,11 +100,11 @@ func (c *cuts) missing() (list []int) {
 }
 
 // undisturbed counts the messages of a night in which nothing breaks.
-func undisturbed(t *testing.T) int {
+func undisturbed(t *testing.T, scenario string) int {
 	var mu sync.Mutex
 	messages := 0
 	synctest.Test(t, func(t *testing.T) {
-		n := newBubbleNight(t, "contoso-6", func(wsman.MessageInfo) wsman.Fault {
+		n := newBubbleNight(t, scenario, func(wsman.MessageInfo) wsman.Fault {
 			mu.Lock()
 			defer mu.Unlock()
 			messages++
@@ -124,22 +125,29 @@ func undisturbed(t *testing.T) int {
 // those that repeat others. With LRUN_TEST_CUTS=all the nights of each series go on until each number from 1 to the last
 // of an undisturbed night has been cut; otherwise a series is one night.
 func TestCutAtEveryMessage(t *testing.T) {
-	all := os.Getenv(cutsVar) == "all"
-	last := undisturbed(t)
-	for _, s := range cutSeries {
-		t.Run(s.name, func(t *testing.T) {
-			t.Parallel()
-			c := &cuts{fault: s.fault, kill: s.kill, last: last, done: map[int]bool{}}
-			for len(c.missing()) > 0 && c.nights < 12*cutsApart && !t.Failed() {
-				synctest.Test(t, c.night)
-				if !all {
-					break
-				}
-			}
-			if list := c.missing(); all && len(list) > 0 {
-				t.Errorf("these messages of 1 to %d were never cut: %v", last, list)
-			}
-			t.Logf("%d nights of up to %d messages, %d cuts, %d kills", c.nights, c.most, len(c.done), c.kills)
-		})
+	for _, scenario := range []string{"quiet", "insufficient"} { // of the second all users are failed over, and back
+		text := shippedText(t, "scenario", scenario)
+		last := undisturbed(t, text)
+		for _, s := range cutSeries {
+			t.Run(scenario+", "+s.name, func(t *testing.T) {
+				t.Parallel()
+				c := &cuts{scenario: text, fault: s.fault, kill: s.kill, last: last, done: map[int]bool{}}
+				c.run(t, os.Getenv(cutsVar) == "all")
+			})
+		}
 	}
+}
+
+// run goes on until all messages are cut, or is one night.
+func (c *cuts) run(t *testing.T, all bool) {
+	for len(c.missing()) > 0 && c.nights < 12*cutsApart && !t.Failed() {
+		synctest.Test(t, c.night)
+		if !all {
+			break
+		}
+	}
+	if list := c.missing(); all && len(list) > 0 {
+		t.Errorf("these messages of 1 to %d were never cut: %v", c.last, list)
+	}
+	t.Logf("%d nights of up to %d messages, %d cuts, %d kills", c.nights, c.most, len(c.done), c.kills)
 }
