@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/lrun/lrun/interp"
@@ -47,10 +48,13 @@ type World struct {
 	cancel context.CancelFunc
 	tasks  sync.WaitGroup
 
+	changes atomic.Int64 // actions that were begun
+
 	mu       sync.Mutex
 	queue    []interp.Event
 	wake     chan struct{} // holds a token while the queue may have grown
 	flight   map[interp.EffectID]*task
+	looked   *look      // by the last survey; nil once a reading has gone by it
 	finished []endedJob // jobs whose end has been told, and may be in the journal by the next call of Next
 }
 
@@ -110,6 +114,9 @@ func (w *World) Start(effects []interp.Effect) {
 		t.cancel = cancel
 		w.mu.Lock()
 		w.supersede(t)
+		if e.Action.Changes() {
+			w.changes.Add(1)
+		}
 		w.flight[e.ID] = t
 		w.tasks.Add(1)
 		w.mu.Unlock()
@@ -300,6 +307,7 @@ func (w *World) Next(ctx context.Context) (interp.Event, error) {
 func (w *World) Close() {
 	w.cancel()
 	w.tasks.Wait()
+	w.sweep() // the ends that were kept are in the memory, whatever became of the journal
 }
 
 // carryOut does what the effect asks for.

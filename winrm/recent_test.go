@@ -1,0 +1,41 @@
+package winrm
+
+import (
+	"testing"
+	"time"
+
+	"github.com/lrun/lrun/interp"
+	"github.com/lrun/lrun/winrm/scripts"
+)
+
+// TestAReadingGoesByTheLookBeforeIt: a reading right after a survey asks no server again; one that comes later, or after an
+// action, does.
+func TestAReadingGoesByTheLookBeforeIt(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *farm) {
+		w := f.world(body)
+		defer w.Close()
+		read := effect(w, interp.Read, interp.Pool, 10*time.Minute)
+		survey := interp.Effect{ID: read.ID, Action: interp.Survey, Server: interp.Pool, Domain: -1}
+		asks := func(what string, e interp.Effect, want int) {
+			t.Helper()
+			before := f.called("fe02", scripts.Survey)
+			if ev := f.end(w, e); ev.Reading.Running.Len() != 3 {
+				t.Errorf("%s: %+v", what, ev.Reading)
+			}
+			if got := f.called("fe02", scripts.Survey) - before; got != want {
+				t.Errorf("%s: fe02 is asked %d times, want %d", what, got, want)
+			}
+		}
+		asks("a look", survey, 1)
+		asks("the reading after it", read, 0)
+		asks("one more reading", read, 1)
+		asks("a look", survey, 1)
+		time.Sleep(recent + time.Second)
+		asks("a reading some time after it", read, 1)
+		asks("a look", survey, 1)
+		if ev := f.end(w, effect(w, interp.Start, 0, time.Hour)); ev.Outcome != interp.Done {
+			t.Errorf("start: %+v", ev)
+		}
+		asks("a reading after an action", read, 1)
+	})
+}
