@@ -56,7 +56,7 @@ func TestAWrongTaskPasswordIsTriedOnce(t *testing.T) {
 func TestTheTaskAccountIsTheUser(t *testing.T) {
 	for account, good := range map[string]bool{
 		`CONTOSO\lync-admin`: true, `contoso\LYNC-Admin`: true, "lync-admin@contoso.com": true, "SYSTEM": true, `CONTOSO\lrun$`: true,
-		`CONTOSO\other`: false, "other": false,
+		`CONTOSO\somebody`: false, "somebody": false,
 	} {
 		p := &pool.Pool{Connect: pool.Connect{
 			TLS: true, Auth: pool.NTLM, User: `CONTOSO\lync-admin`, Identity: pool.Identity{Kind: pool.Task, Account: account},
