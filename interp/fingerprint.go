@@ -222,6 +222,9 @@ func (m *Machine) Turn() (pool.Set, int) {
 // Progress is the set of servers that are done with the upgrade, and of those that are still due.
 func (m *Machine) Progress() (done, remaining pool.Set) { return m.progressSets() }
 
+// DoneIn is the set of servers that a turn loop is done with, by the loop's number.
+func (m *Machine) DoneIn(loop uint8) pool.Set { return m.st.done[loop%maxLoops] }
+
 // Cause is the instruction that brought the run to its ending, or -1, and why.
 func (m *Machine) Cause() (pc int32, why Reason) { return m.st.cause.pc, m.st.cause.reason }
 

@@ -153,6 +153,7 @@ func New(prog *interp.Program, opts Options) *Explorer {
 	e.x.closes, _ = windowEnd(prog, opts.Clock)
 	e.x.counting = e.x.counts()
 	e.x.upgrades = prog.UpgradeSteps()
+	e.x.ordered, e.x.orderAlways = orderedLoops(prog)
 	e.x.truths = make(truths, 1<<len(prog.Pool.Servers))
 	for d := range prog.Pool.Domains {
 		e.x.addDomain(d, prog.Pool.Domains[d].Servers)

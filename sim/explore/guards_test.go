@@ -81,6 +81,45 @@ for each domain:
   end
 end
 `
+	// Of two servers in a domain the one that comes first is stopped first, alive or dead.
+	firstInLine := `
+sleep 30m
+for each domain:
+  if not domain ready: skip
+  wait ready
+  for each server at most 1 at once:
+    stop
+    upgrade within 1h
+    restart within 1h
+    verify retry 3 every 1m
+  end
+  hold ready 20m within 2h
+end
+`
+	byServer := `
+for each server:
+  wait ready retry 2 every 10m else failover
+  stop
+  upgrade within 1h
+  restart within 1h else abort "a"
+  verify retry 2 every 1m
+end
+if failed over: failback
+`
+	// The one that comes first has begun, or has not, when the other aborts.
+	oneAborts := `
+for each domain:
+  wait ready retry 2 every 10m
+  stop
+  upgrade within 1h else note "again"
+  for each server:
+    if not server upgraded: abort "no"
+    upgrade within 1h
+    restart within 1h
+    verify retry 2 every 1m
+  end
+end
+`
 	for _, c := range []struct {
 		name, src      string
 		domains, size  int
@@ -96,6 +135,10 @@ end
 		{"six", seedText, 6, 1, 1, 1},
 		{"one by one", atMost, 3, 2, 1, 0},
 		{"no wait", "for each domain: stop; upgrade; restart; verify", 3, 2, 0, 0},
+		{"the first in line is dead", firstInLine, 2, 2, 2, 0},
+		{"server by server", byServer, 3, 2, 1, 0},
+		{"server by server", byServer, 2, 2, 1, 1},
+		{"one aborts", oneAborts, 3, 2, 2, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

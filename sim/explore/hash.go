@@ -2,6 +2,7 @@ package explore
 
 import (
 	"math/bits"
+	"slices"
 	"time"
 
 	"github.com/lrun/lrun/interp"
@@ -17,10 +18,13 @@ func (x *model) hash(m *interp.Machine, n *node, who pool.Set) uint64 {
 		m.ServerHashes(who, &n.servers)
 		x.addServers(&n.w, who, &n.servers)
 	}
-	apart := x.opts.EveryOrder || x.opts.apart
+	apart := x.all
+	if !x.opts.EveryOrder && !x.opts.apart {
+		apart = x.inOrder(m)
+	}
 	var list [pool.MaxServers]uint64
 	for _, domain := range x.domains {
-		if domain&(domain-1) == 0 && !apart { // a server alone
+		if domain&(domain-1) == 0 && !x.opts.EveryOrder && !x.opts.apart { // a server alone
 			h = interp.Mix(h, n.servers[bits.TrailingZeros16(uint16(domain))&15])
 			continue
 		}
@@ -28,7 +32,7 @@ func (x *model) hash(m *interp.Machine, n *node, who pool.Set) uint64 {
 		for members := domain; members != 0; members &= members - 1 {
 			s := bits.TrailingZeros16(uint16(members))
 			v := n.servers[s]
-			if apart {
+			if apart.Has(s) {
 				v = interp.Mix(v, uint64(s))
 			}
 			i := k
@@ -43,6 +47,58 @@ func (x *model) hash(m *interp.Machine, n *node, who pool.Set) uint64 {
 		}
 	}
 	return h
+}
+
+// orderedLoops finds the turn loops in whose bodies it matters which of two servers comes first in the pool: where servers
+// have turns of their own, where not all of a domain go at once, and where one may abort the run while another one, at the
+// same moment, has begun or has not. A fork outside the loops orders all servers for good.
+func orderedLoops(prog *interp.Program) (loops []uint8, always bool) {
+	largest := 0
+	for i := range prog.Pool.Domains {
+		largest = max(largest, prog.Pool.Domains[i].Servers.Len())
+	}
+	end, loop := int32(-1), uint8(0)
+	for pc := range prog.Instrs {
+		in := &prog.Instrs[pc]
+		ordered := false
+		switch in.Op {
+		case interp.OpTurns:
+			end, loop = in.Next, in.Loop
+			ordered = in.OverServers
+		case interp.OpFork:
+			ordered = in.AtMost > 0 && int(in.AtMost) < largest || parts(prog.Instrs[in.Body:in.Next])
+		}
+		switch {
+		case !ordered:
+		case int32(pc) >= end:
+			always = true
+		case !slices.Contains(loops, loop):
+			loops = append(loops, loop)
+		}
+	}
+	return loops, always
+}
+
+// parts reports whether servers that carry out the same instructions at the same moment may part, and one abort the run.
+func parts(body []interp.Instr) bool {
+	chooses, aborts := false, false
+	for i := range body {
+		chooses = chooses || body[i].Op == interp.OpIf
+		aborts = aborts || body[i].Op == interp.OpStep && body[i].Action == interp.Abort
+	}
+	return chooses && aborts
+}
+
+// inOrder is the set of servers whose place in the pool still matters: those that some ordered loop is not done with.
+func (x *model) inOrder(m *interp.Machine) pool.Set {
+	if x.orderAlways {
+		return x.all
+	}
+	who := pool.Set(0)
+	for _, loop := range x.ordered {
+		who |= x.all &^ m.DoneIn(loop)
+	}
+	return who
 }
 
 // hashWorld hashes what belongs to no server.

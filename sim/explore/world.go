@@ -127,6 +127,9 @@ type model struct {
 	m    pool.Model
 	all  pool.Set
 
+	ordered     []uint8 // turn loops in which the order of servers matters
+	orderAlways bool    // it matters everywhere
+
 	upgrades int              // `upgrade` steps of the program
 	truths   truths           // what follows from which servers run
 	domains  []pool.Set       // the servers of each domain
