@@ -120,7 +120,14 @@ func (m *Machine) factHolds(t int, c *cond, r *Reading) bool {
 		done, remaining := m.progressSets()
 		return m.prog.Upgrades && remaining == 0 && done != 0
 	case factLeft:
-		return s.windowEnd == 0 || !m.late(s.windowEnd-c.left+1, AskedLeft)
+		if s.windowEnd == 0 {
+			return true
+		}
+		late := m.late(s.windowEnd-c.left+1, AskedLeft)
+		if !late {
+			m.out.Left = max(m.out.Left, c.left)
+		}
+		return !late
 	case factServerUpgraded:
 		return t != mainTask && s.allUpgraded().Has(t)
 	case factPoolReady:

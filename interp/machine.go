@@ -40,6 +40,7 @@ type Output struct {
 	// Asked tells which questions of time this Step answered with "still in time"; one who explores must ask them again
 	// with a later time.
 	Asked Asked
+	Left  time.Duration // where Asked has AskedLeft: the longest D of a `left D` that was answered so
 	// Judged tells that the interlock was asked in this Step, and Verdict what it said: NoReason where it allowed the turn.
 	Judged  bool
 	Verdict Reason
@@ -109,7 +110,7 @@ func (m *Machine) Work(s *State) { m.st = s }
 func (m *Machine) Step(ev Event) *Output {
 	m.out.Effects = m.out.Effects[:0]
 	m.out.Records = m.out.Records[:0]
-	m.out.Asked, m.out.Judged = 0, false
+	m.out.Asked, m.out.Left, m.out.Judged = 0, 0, false
 	if m.stale(&ev) {
 		return &m.out
 	}

@@ -1,6 +1,7 @@
 package interp
 
 import (
+	"slices"
 	"time"
 
 	"github.com/lrun/lrun/lang"
@@ -98,6 +99,24 @@ type Program struct {
 
 // UpgradeSteps is how many `upgrade` steps the program has; [Instr.Upgrade] counts them from 0.
 func (p *Program) UpgradeSteps() int { return p.upgrades }
+
+// Lefts lists the durations of all `left D`, each once, the longest first.
+func (p *Program) Lefts() []time.Duration {
+	var all []time.Duration
+	for i := range p.Instrs {
+		if c := p.Instrs[i].Cond; c != nil {
+			c.each(func(k *cond) {
+				if k.fact == factLeft {
+					all = append(all, k.left)
+				}
+			})
+		}
+	}
+	slices.Sort(all)
+	all = slices.Compact(all)
+	slices.Reverse(all)
+	return all
+}
 
 // Window bounds the beginning of turns.
 type Window struct {

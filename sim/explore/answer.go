@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/lrun/lrun/interp"
+	"github.com/lrun/lrun/pool"
 )
 
 // Answer is what an exploration found out.
@@ -357,8 +358,12 @@ func (x *model) befell(before, after *world, c choice, s *slot) (words string, c
 		who = x.pool.Servers[s.id.Server].Name
 	}
 	cost = after.faults < before.faults || after.crashes < before.crashes
-	if c.variant == lateWindow {
+	switch c.variant {
+	case inTime:
+	case lateWindow:
 		words = "the window is over by now"
+	default:
+		words = "less than " + pool.FormatDuration(x.lefts[c.variant-1]) + " of the window is left by now"
 	}
 	if !cost {
 		return words, false

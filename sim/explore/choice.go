@@ -30,10 +30,12 @@ const (
 	opCrash               // lrun is killed and resumed
 )
 
-// variant bits: the event is the same, but a question of time that the machine asks is answered "too late".
+// Variants: the event is the same, but a question of time that the machine asks is answered "too late". One below lateLefts
+// is the number of those `left D` that ask for more than is left.
 const (
-	lateWindow = 1 << iota
-	lateLeft
+	inTime     = 0
+	lateWindow = 255
+	lateLefts  = lateWindow
 )
 
 // choice is one transition out of a state. With the states before it, it is all that a counterexample has to keep.

@@ -3,6 +3,7 @@ package explore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
 	"time"
 
@@ -153,6 +154,7 @@ func New(prog *interp.Program, opts Options) *Explorer {
 	e.x.closes, _ = windowEnd(prog, opts.Clock)
 	e.x.counting = e.x.counts()
 	e.x.upgrades = prog.UpgradeSteps()
+	e.x.lefts = prog.Lefts()
 	e.x.ordered, e.x.orderAlways = orderedLoops(prog)
 	e.x.truths = make(truths, 1<<len(prog.Pool.Servers))
 	for d := range prog.Pool.Domains {
@@ -185,6 +187,9 @@ func (x *model) machine() *interp.Machine {
 // Run explores, level by level, so that the first violation found is one of the shortest. It stops at the end of the
 // level that holds one.
 func (e *Explorer) Run(ctx context.Context) error {
+	if len(e.x.lefts) > mostLefts {
+		return fmt.Errorf("%w: the runbook asks for %d different times left, more than %d", ErrTooLarge, len(e.x.lefts), mostLefts)
+	}
 	e.crew()
 	defer e.dismiss()
 	e.first()

@@ -4,6 +4,8 @@ import (
 	"iter"
 	"sync"
 	"time"
+
+	"github.com/lrun/lrun/interp"
 )
 
 // graph is the explored states and what leads from each to which, for questions about all paths. What it says of a state
@@ -196,20 +198,25 @@ func (e *Explorer) walk(next func(stateID) stateID) []choice {
 	n, _ := e.x.root(m)
 	id := e.root
 	var night, buf []choice
-	var child node
+	var child, then node
 	for to := next(id); to != noState; to = next(id) {
 		found := false
 		buf = e.x.choices(&n.w, buf)
-	search:
 		for _, c := range buf {
-			for _, v := range [...]uint8{0, lateWindow, lateLeft} {
-				c.variant = v
+			e.x.variants(c, func(c choice) (interp.Asked, time.Duration) {
+				if found {
+					return 0, 0
+				}
 				t := e.x.transition(m, &n, &child, c)
 				s := int(t.hash % shardCount)
 				if place, ok := e.shards[s].table.find(t.hash); ok && stateID(place*shardCount+s) == to {
-					night, n, id, found = append(night, c), child, to, true
-					break search
+					night, then, found = append(night, c), child, true
 				}
+				return t.asked, t.left
+			})
+			if found {
+				n, id = then, to
+				break
 			}
 		}
 		if !found {

@@ -3,6 +3,7 @@ package explore
 import (
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/lrun/lrun/interp"
 )
@@ -157,22 +158,14 @@ func (wk *worker) expand(e *Explorer, ch *chunk) {
 		id := stateID((sh.base+i)*shardCount + ch.shard)
 		wk.choices = e.x.choices(&wk.parent.w, wk.choices)
 		for _, c := range wk.choices {
-			asked := wk.follow(e, ch, id, c)
-			if asked&interp.AskedWindow != 0 {
-				c.variant = lateWindow
-				wk.follow(e, ch, id, c)
-			}
-			if asked&interp.AskedLeft != 0 {
-				c.variant = lateLeft
-				wk.follow(e, ch, id, c)
-			}
+			e.x.variants(c, func(c choice) (interp.Asked, time.Duration) { return wk.follow(e, ch, id, c) })
 		}
 	}
 	wk.lookUp(e, ch)
 }
 
 // follow makes one choice in the state that the worker has at hand.
-func (wk *worker) follow(e *Explorer, ch *chunk, id stateID, c choice) interp.Asked {
+func (wk *worker) follow(e *Explorer, ch *chunk, id stateID, c choice) (interp.Asked, time.Duration) {
 	if wk.n == batchSize {
 		wk.lookUp(e, ch)
 	}
@@ -187,7 +180,7 @@ func (wk *worker) follow(e *Explorer, ch *chunk, id stateID, c choice) interp.As
 		hash: t.hash, from: id, dt: t.dt, choice: c, head: t.head, flags: t.flags, broken: f.w.broken, prop: f.w.prop,
 		end: t.end, node: nowhere,
 	}
-	return t.asked
+	return t.asked, t.left
 }
 
 // lookUp hands on the states of the batch: the way to each, and those that no level before has.

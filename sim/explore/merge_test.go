@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/lrun/lrun/interp"
 	"github.com/lrun/lrun/runbooks"
@@ -79,21 +80,12 @@ func goOnAlike(t *testing.T, prog *interp.Program, opts Options) {
 // each makes every choice in a state, each with a node of its own.
 func (x *model) each(m *interp.Machine, n *node, f func(choice, step, *node)) {
 	for _, c := range x.choices(&n.w, nil) {
-		child := new(node)
-		s := x.transition(m, n, child, c)
-		f(c, s, child)
-		asked := s.asked
-		for _, late := range [...]struct {
-			asked   interp.Asked
-			variant uint8
-		}{{interp.AskedWindow, lateWindow}, {interp.AskedLeft, lateLeft}} {
-			if asked&late.asked != 0 {
-				c.variant = late.variant
-				child = new(node)
-				s = x.transition(m, n, child, c)
-				f(c, s, child)
-			}
-		}
+		x.variants(c, func(c choice) (interp.Asked, time.Duration) {
+			child := new(node)
+			s := x.transition(m, n, child, c)
+			f(c, s, child)
+			return s.asked, s.left
+		})
 	}
 }
 

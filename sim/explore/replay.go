@@ -163,7 +163,7 @@ func (w *writer) move(i int, records []interp.Record) {
 		}
 		return records[n-1].At, true
 	}
-	if m.c.variant == lateWindow {
+	if m.c.variant != inTime {
 		w.cannot("a scenario does not say how late it gets")
 	}
 	switch m.c.op {

@@ -12,6 +12,7 @@ type step struct {
 	end   uint64
 	dt    uint32
 	asked interp.Asked
+	left  time.Duration // the longest `left D` that was asked for and is left
 	head  uint8
 	flags uint8
 	out   *interp.Output
@@ -30,7 +31,7 @@ func (x *model) transition(m *interp.Machine, parent, child *node, c choice) ste
 	if seen {
 		x.setClock(m, w, c)
 		out := m.Step(ev)
-		t.asked, t.out = out.Asked, out
+		t.asked, t.left, t.out = out.Asked, out.Left, out
 		if out.Judged {
 			x.checkVerdict(w, out.Verdict)
 		}
@@ -52,6 +53,29 @@ func (x *model) transition(m *interp.Machine, parent, child *node, c choice) ste
 	return t
 }
 
+// variants makes a choice by way of follow in all its variants: as it is, and with each question of time that the machine
+// asks answered "too late". What of a `left D` is too late stays so, and of the shorter ones it is found out when they are
+// asked for.
+func (x *model) variants(c choice, follow func(choice) (interp.Asked, time.Duration)) {
+	asked, left := follow(c)
+	window := asked&interp.AskedWindow != 0
+	over := c
+	over.variant = lateWindow
+	if window {
+		follow(over)
+	}
+	for k := 0; k < len(x.lefts) && asked&interp.AskedLeft != 0; k++ {
+		if x.lefts[k] != left {
+			continue
+		}
+		c.variant = uint8(k + 1)
+		if asked, left = follow(c); asked&interp.AskedWindow != 0 && !window { // it is asked only where less is left
+			window = true
+			follow(over)
+		}
+	}
+}
+
 // time notes how long a transition takes, and what is odd about it.
 func (x *model) time(parent *node, w *world, c choice, t *step) {
 	t.dt = uint32(min((w.now - parent.w.now).Milliseconds(), spanMask))
@@ -69,11 +93,8 @@ func (x *model) time(parent *node, w *world, c choice, t *step) {
 
 // setClock puts the window where the choice wants it, relative to the event that comes.
 func (x *model) setClock(m *interp.Machine, w *world, c choice) {
-	switch c.variant {
-	case lateWindow:
-		w.window = windowOver
-	case lateLeft:
-		w.window = windowScarce
+	if c.variant != inTime {
+		w.window = c.variant // windowOver for lateWindow
 	}
 	if x.prog.Window.For == 0 && x.prog.Window.Until < 0 {
 		return
@@ -82,10 +103,10 @@ func (x *model) setClock(m *interp.Machine, w *world, c choice) {
 	switch w.window {
 	case windowOpen:
 		m.SetWindow(w.now + far)
-	case windowScarce:
-		m.SetWindow(w.now + 1)
-	default:
+	case windowOver:
 		m.SetWindow(max(w.now, 1))
+	default:
+		m.SetWindow(w.now + x.lefts[w.window-1] - 1) // so much is not left; of the next shorter one it is
 	}
 }
 

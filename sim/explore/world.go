@@ -63,11 +63,12 @@ const (
 	conditions
 )
 
-// The window as it is explored: nothing depends on the clock but this.
+// The window as it is explored: nothing depends on the clock but this. In between it is the number of those `left D`, the
+// longest first, that ask for more than is left.
 const (
-	windowOpen   = iota
-	windowScarce // less is left than some `left D` asks for
-	windowOver
+	windowOpen = 0
+	windowOver = 255
+	mostLefts  = lateLefts - 1
 )
 
 // world is the pool as far as properties and outcomes depend on it: a flat value.
@@ -127,8 +128,9 @@ type model struct {
 	m    pool.Model
 	all  pool.Set
 
-	ordered     []uint8 // turn loops in which the order of servers matters
-	orderAlways bool    // it matters everywhere
+	lefts       []time.Duration // of the program's `left D`, the longest first
+	ordered     []uint8         // turn loops in which the order of servers matters
+	orderAlways bool            // it matters everywhere
 
 	upgrades int              // `upgrade` steps of the program
 	truths   truths           // what follows from which servers run
