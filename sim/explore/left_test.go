@@ -45,8 +45,8 @@ func TestLeftThenWindow(t *testing.T) {
 window 3h
 on window: note "late"
 for each domain:
-  wait ready retry 3 every 10m
   confirm "go on?" within 4h
+  wait ready retry 3 every 10m
   if left 2h: abort "early"
   stop within 10m
   upgrade within 1h
