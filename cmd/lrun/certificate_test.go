@@ -8,7 +8,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/lrun/lrun/interp"
 	"github.com/lrun/lrun/pool"
 	"github.com/lrun/lrun/sim/explore"
 )
@@ -31,13 +33,21 @@ func TestProven(t *testing.T) {
 		stdout: io.Discard, stderr: &errs, files: osFiles{}, cores: 1, getenv: func(string) string { return "" },
 		terminal: func(io.Writer) bool { return false },
 	}
+	stopped, over := -1, false
 	proven := func(pool string) (string, bool) {
 		t.Helper()
 		prog, err := e.compile(file, &target{pool: pool})
 		if err != nil {
 			t.Fatal(err)
 		}
-		return e.proven(prog)
+		live := &livePool{state: interp.Active}
+		for i, s := range prog.Pool.Servers {
+			live.servers = append(live.servers, liveServer{name: s.Name, answers: true, active: i != stopped})
+		}
+		if over {
+			live.state = interp.FailedOver
+		}
+		return e.proven(prog, live, 22*time.Hour)
 	}
 	if words, ok := proven("contoso-4"); ok || !strings.Contains(words, "no certificate") {
 		t.Errorf("before: %v %q", ok, words)
@@ -48,6 +58,15 @@ func TestProven(t *testing.T) {
 	if words, ok := proven("contoso-4"); !ok || !strings.HasPrefix(words, "proved for up to 1 fault and 1 crash of lrun, worst case ") {
 		t.Errorf("proved: %v %q", ok, words)
 	}
+	stopped = 2
+	if words, ok := proven("contoso-4"); ok || !strings.HasSuffix(words, "not in service: fe03.contoso.com") {
+		t.Errorf("with a server that is stopped: %v %q", ok, words)
+	}
+	stopped, over = -1, true
+	if words, ok := proven("contoso-4"); ok || !strings.HasSuffix(words, "the state of the pool is FailedOver") {
+		t.Errorf("failed over: %v %q", ok, words)
+	}
+	over = false
 	if words, ok := proven("contoso-6"); ok || !strings.Contains(words, "the topology or the model of the pool") {
 		t.Errorf("another pool: %v %q", ok, words)
 	}

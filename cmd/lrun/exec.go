@@ -194,7 +194,13 @@ func (x *execution) begin(ctx context.Context, e *env, store *runstore.Store, pr
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	run, err := claim.Create(prog, interp.Args{Clock: sinceMidnight(time.Now())}, set, x.pool)
+	clock := sinceMidnight(time.Now())
+	if x.requireProof { // while the question stood, the window may have become too short
+		if words, ok := e.proven(prog, live, clock); !ok {
+			return notProved(words)
+		}
+	}
+	run, err := claim.Create(prog, interp.Args{Clock: clock}, set, x.pool)
 	if err != nil {
 		return untouched(err)
 	}
@@ -257,16 +263,20 @@ func (x *execution) opening(ctx context.Context, e *env, prog *interp.Program, p
 	_, _ = io.WriteString(out, p.text()+"\n")
 	_, _ = io.WriteString(out, factsText(live.facts))
 	_, _ = io.WriteString(out, findingsText(found, false))
-	words, proved := e.proven(prog)
+	words, proved := e.proven(prog, live, sinceMidnight(time.Now()))
 	_, _ = fmt.Fprintf(out, "Proof: %s\n\n", words)
 	if bad := count(found, against); bad > 0 {
 		return nil, usagef("lrun preflight --pool shows all that was looked at", "%s against this night: nothing was touched",
 			plural(bad, "finding speaks", "findings speak"))
 	}
 	if x.requireProof && !proved {
-		return nil, usagef("lrun prove RUNBOOK --pool F --save DIR writes one, DIR being the runbook's folder", "--require-proof: %s: nothing was touched", words)
+		return nil, notProved(words)
 	}
 	return installers, nil
+}
+
+func notProved(words string) error {
+	return usagef("lrun prove RUNBOOK --pool F --save DIR writes a certificate, DIR being the runbook's folder", "--require-proof: %s: nothing was touched", words)
 }
 
 func factsText(facts []string) string {

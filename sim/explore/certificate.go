@@ -12,11 +12,12 @@ import (
 	"time"
 
 	"github.com/lrun/lrun/interp"
+	"github.com/lrun/lrun/pool"
 )
 
 // Certificate says that a runbook was proved: for just these texts, this pool and these properties.
 type Certificate struct {
-	Format     int    `json:"format"` // 1
+	Format     int    `json:"format"` // 2
 	Lrun       string `json:"lrun"`   // version
 	Runbook    string `json:"runbook"`
 	Pool       string `json:"pool"`
@@ -24,6 +25,7 @@ type Certificate struct {
 	Crashes    int    `json:"crashes"`
 	Verdict    string `json:"verdict"`         // holds
 	WorstCase  int64  `json:"worst_case"`      // seconds
+	Window     int64  `json:"window"`          // seconds that a `window until` was at least to be open; 0 = however long it is
 	RunbookSum string `json:"runbook_sha256"`  // of the runbook, what it includes and the values of its parameters
 	PoolSum    string `json:"topology_sha256"` // of product, domains, servers in their order, pairing and model
 	PropsSum   string `json:"properties_sha256"`
@@ -32,7 +34,7 @@ type Certificate struct {
 // WorstCaseTime is the worst case as a duration.
 func (c *Certificate) WorstCaseTime() time.Duration { return time.Duration(c.WorstCase) * time.Second }
 
-const certificateFormat = 1
+const certificateFormat = 2
 
 // MaxCertificate is the size in bytes that a certificate may have.
 const MaxCertificate = 1 << 16
@@ -47,8 +49,19 @@ func Certify(prog *interp.Program, opts Options, a *Answer, version string) ([]b
 	}
 	c := certificate(prog, opts.Props, version)
 	c.Faults, c.Crashes, c.WorstCase = a.Faults, a.Crashes, int64(a.WorstCase.Seconds())
+	c.Window = openFor(prog, opts.Clock)
 	out, err := json.MarshalIndent(c, "", "  ")
 	return append(out, '\n'), err
+}
+
+// openFor is for how many seconds a `window until` is open in a run that begins at a time of day, -1 for one that is not
+// known. It is 0 where that does not count, or where what was proved holds whenever the window closes.
+func openFor(prog *interp.Program, clock time.Duration) int64 {
+	if prog.Window.Until < 0 {
+		return 0
+	}
+	end, _ := windowEnd(prog, clock)
+	return int64(end / time.Second)
 }
 
 func certificate(prog *interp.Program, props []Prop, version string) *Certificate {
@@ -59,8 +72,10 @@ func certificate(prog *interp.Program, props []Prop, version string) *Certificat
 }
 
 // VerifyCertificate reports whether a certificate speaks of this program on its pool, with at least these bounds: for the
-// live topology, prog has to be compiled for it. The error wraps [ErrNotProved] and says all that differs.
-func VerifyCertificate(data []byte, prog *interp.Program, props []Prop, version string, faults, crashes int) (*Certificate, error) {
+// live topology, prog has to be compiled for it. clock is the time of day at which the run is to begin, -1 where that is not
+// known: a window that is open for longer is over in fewer nights, never in others. The error wraps [ErrNotProved] and says
+// all that differs.
+func VerifyCertificate(data []byte, prog *interp.Program, props []Prop, version string, clock time.Duration, faults, crashes int) (*Certificate, error) {
 	var c Certificate
 	if err := json.Unmarshal(data, &c); err != nil {
 		return nil, fmt.Errorf("%w: the certificate cannot be read: %w", ErrNotProved, err)
@@ -79,11 +94,18 @@ func VerifyCertificate(data []byte, prog *interp.Program, props []Prop, version 
 	check(fmt.Sprintf("the version of lrun (%s then, %s now)", c.Lrun, want.Lrun), c.Lrun == want.Lrun)
 	check(fmt.Sprintf("the bounds (%d faults and %d crashes then, at least %d and %d asked for)", c.Faults, c.Crashes, faults, crashes),
 		c.Faults >= faults && c.Crashes >= crashes)
+	if open := openFor(prog, clock); c.Window > open && clock < 0 {
+		check("when the run begins, which counts for its window", false)
+	} else {
+		check(fmt.Sprintf("the window (open for %s then, for %s now)", seconds(c.Window), seconds(open)), c.Window <= open)
+	}
 	if len(differs) > 0 {
 		return nil, fmt.Errorf("%w: this differs from the certificate: %s", ErrNotProved, strings.Join(differs, "; "))
 	}
 	return &c, nil
 }
+
+func seconds(n int64) string { return pool.FormatDuration(time.Duration(n) * time.Second) }
 
 // runbookSum is the hash of all texts of a runbook, the main one first, and of its parameters by name. Line ends do not
 // count.
