@@ -51,6 +51,7 @@ func (a *Answer) replay(ctx context.Context, prog *interp.Program) (*Replay, err
 	for others := range moments {
 		for last := range moments {
 			w := &writer{prog: prog, trace: a.Trace, others: others, last: last}
+			w.pins = a.Property == UserProperty && a.Prop.subject == elapsed
 			r, err := w.write(ctx, a)
 			if err != nil {
 				return nil, err
@@ -100,6 +101,7 @@ type writer struct {
 	last   moment
 	faults []pool.Fault
 	asked  []string // answers to confirm
+	pins   bool     // actions are to take as long as in the trace
 	reads  int
 	why    string // what cannot be said in a scenario
 }
@@ -129,6 +131,7 @@ type simulated struct {
 	records []interp.Record // those that are told
 	facts   []interp.FactKind
 	result  interp.Result
+	stats   sim.Stats
 }
 
 func (w *writer) simulate(ctx context.Context) (*simulated, error) {
@@ -149,7 +152,7 @@ func (w *writer) simulate(ctx context.Context) (*simulated, error) {
 			n.facts = append(n.facts, rec.Ev.Fact)
 		}
 	}})
-	n.result = night.Result
+	n.result, n.stats = night.Result, night.Stats
 	return n, err
 }
 
@@ -205,6 +208,9 @@ func (w *writer) move(i int, records []interp.Record) {
 	case interp.Wait, interp.Sleep:
 	default:
 		w.action(i, m, t)
+		if w.pins && m.c.op == opDone {
+			w.pin(m)
+		}
 	}
 }
 
@@ -298,7 +304,14 @@ func (w *writer) died(server int) bool {
 	return slices.ContainsFunc(w.faults, func(f pool.Fault) bool { return f.Kind == pool.FaultDown && f.Server == server })
 }
 
+// mostFaults is how many faults package sim takes.
+const mostFaults = 64
+
 func (w *writer) add(f pool.Fault) {
+	if len(w.faults) == mostFaults {
+		w.cannot("it takes more faults than a scenario holds")
+		return
+	}
 	if f.Kind == pool.FaultDown || f.Kind == pool.FaultCrash || f.Kind == pool.FaultPool {
 		f.Domain = -1
 	}
@@ -343,32 +356,4 @@ type key struct {
 
 func keyOf(r *interp.Record) key {
 	return key{r.Kind, r.Action, r.Server, r.PC, r.Outcome, r.Reason, r.Final}
-}
-
-// differs tells in what the simulated night is another one; "" where it comes to the same end.
-func (w *writer) differs(a *Answer, n *simulated) string {
-	if a.Property == Quorum && !slices.Contains(n.facts, interp.QuorumLost) {
-		return "the simulated pool keeps its quorum"
-	}
-	if a.Property == Service && !slices.Contains(n.facts, interp.ServiceLost) {
-		return "in the simulated pool the replicas lie where it does no harm"
-	}
-	finished, i := false, 0
-	other := ""
-	for k := range w.trace.Lines {
-		r := w.trace.Lines[k].Record
-		if r == nil || !told(r) {
-			continue
-		}
-		finished = finished || r.Kind == interp.RecFinish
-		if other == "" && (i >= len(n.records) || keyOf(&n.records[i]) != keyOf(r)) {
-			other = "the simulated night goes another way"
-		}
-		i++
-	}
-	if t := &w.trace.Result; other != "" && finished && t.Ending == n.result.Ending && t.FailedOver == n.result.FailedOver &&
-		slices.Equal(t.Down, n.result.Down) && slices.Equal(t.Remaining, n.result.Remaining) && slices.Equal(t.Skipped, n.result.Skipped) {
-		return ""
-	}
-	return other
 }
