@@ -152,7 +152,7 @@ func restart(c *call) {
 	}
 	s := c.s
 	r := scripts.RestartResult{Boot: s.boot, Nonce: s.nonce, RC: -1}
-	if args.Boot != s.boot || args.Nonce != s.nonce {
+	if s.nonce == "" || args.Nonce != s.nonce {
 		c.done(r)
 		return
 	}

@@ -53,7 +53,7 @@ func TestJobsOfOtherRunsAreLeftAlone(t *testing.T) {
 		check("stop one by "+by, res, err)
 		res, err = try(t, s, scripts.Start, scripts.StartArgs{Run: by})
 		check("start by "+by, res, err)
-		res, err = try(t, s, scripts.Restart, scripts.RestartArgs{Run: by, Nonce: mark.Nonce, Boot: mark.Boot})
+		res, err = try(t, s, scripts.Restart, scripts.RestartArgs{Run: by, Nonce: mark.Nonce})
 		check("restart by "+by, res, err)
 	}
 	res, err := start(runB+"-1-up", scripts.Upgrade, installer, scripts.Alone)
@@ -70,7 +70,7 @@ func TestJobsOfOtherRunsAreLeftAlone(t *testing.T) {
 	if res, err := start("read-1", scripts.Hop, nil, scripts.Unguarded); err != nil || !res.OK {
 		t.Errorf("a reading: %+v %v", res, err)
 	}
-	asked := run[scripts.RestartResult](t, s, scripts.Restart, scripts.RestartArgs{Run: runA, Nonce: mark.Nonce, Boot: mark.Boot, Delay: 7200})
+	asked := run[scripts.RestartResult](t, s, scripts.Restart, scripts.RestartArgs{Run: runA, Nonce: mark.Nonce, Delay: 7200})
 	if !asked.UnderWay() {
 		t.Errorf("the restart of the run itself: %+v", asked)
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -19,6 +20,7 @@ type job struct {
 	done    bool
 	void    bool // it was withdrawn, and there is no more of it than that
 	result  string
+	exit    string // of the installer
 	log     string
 }
 
@@ -39,6 +41,7 @@ func (j *job) ends(r reply) {
 	switch v := r.out.(type) {
 	case scripts.UpgradeResult:
 		j.log += v.Log + "\r\n"
+		j.exit = strconv.Itoa(*v.Exit)
 	case string:
 		j.log += v
 	}
@@ -213,6 +216,7 @@ func (s *server) jobStatus(id string, offset int64) scripts.JobStatus {
 		return st
 	}
 	st.Exists, st.Begun, st.BegunBoot, st.Done, st.ResultJSON = true, true, j.boot, j.done, j.result
+	st.Exit = j.exit
 	st.Task, st.TaskResult = "ready", "1"
 	if j.running {
 		st.Task, st.TaskResult = "running", "267009"

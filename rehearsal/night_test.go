@@ -42,7 +42,7 @@ func TestTurn(t *testing.T) {
 	}
 
 	mark := run[scripts.BootMarkResult](t, s, scripts.BootMark, scripts.BootMarkArgs{Nonce: "n1"})
-	asked := run[scripts.RestartResult](t, s, scripts.Restart, scripts.RestartArgs{Nonce: mark.Nonce, Boot: mark.Boot, Delay: 5})
+	asked := run[scripts.RestartResult](t, s, scripts.Restart, scripts.RestartArgs{Nonce: mark.Nonce, Delay: 5})
 	if !asked.UnderWay() {
 		t.Fatalf("restart: %+v", asked)
 	}

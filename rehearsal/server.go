@@ -65,7 +65,7 @@ func (s *server) observe(now time.Duration, installed int) {
 // phaseChanged tells that the server has come to its phase, and lets its host come or go.
 func (s *server) phaseChanged(was sim.Phase, tell func(string)) {
 	if was == sim.PhaseOff {
-		s.boot = s.night.clock().Format(dotnet)
+		s.bootNow()
 		s.up()
 		tell(EventBooted)
 	}
@@ -90,6 +90,19 @@ func (s *server) phaseChanged(was sim.Phase, tell func(string)) {
 		tell(EventStarted)
 	case sim.PhaseStopping:
 	}
+}
+
+// bootsApart is what lies between two boots of a server at the least. Where the night goes by faster than the wall, and the
+// clocks show the wall's time, they would be less than a second apart, as no server's are.
+const bootsApart = time.Minute
+
+// bootNow notes the time of a boot.
+func (s *server) bootNow() {
+	now := s.night.clock()
+	if last, err := time.Parse(dotnet, s.boot); err == nil && now.Before(last.Add(bootsApart)) {
+		now = last.Add(bootsApart)
+	}
+	s.boot = now.Format(dotnet)
 }
 
 func (s *server) installerEnded(now time.Duration, ok bool) {

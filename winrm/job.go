@@ -196,6 +196,9 @@ func (t *task) follow(ctx context.Context, j *job) result {
 		case scripts.JobDone:
 			return t.ended(j, &s)
 		case scripts.JobInterrupted:
+			if r, ok := t.exited(j, &s); ok {
+				return r
+			}
 			return result{outcome: interp.Unknown, text: "it ended without a result: the server was restarted, or its task was ended"}
 		case scripts.JobCannotTell:
 			return result{outcome: interp.Unknown, text: "its traces on the server contradict each other"}
@@ -234,6 +237,19 @@ func (t *task) ended(j *job, s *scripts.JobStatus) result {
 	return t.w.keepEnd(j, r)
 }
 
+// exited is the end of an installer whose job was interrupted after it: the exit code was kept at once.
+func (t *task) exited(j *job, s *scripts.JobStatus) (result, bool) {
+	res, ok := s.ExitResult()
+	if !ok || j.script != scripts.Upgrade {
+		return result{}, false
+	}
+	r := j.judge(res)
+	if r.outcome == interp.Unknown {
+		return result{}, false
+	}
+	return t.w.keepEnd(j, r), true
+}
+
 // lookJob settles a job's effect. One that has not begun is withdrawn: what answers "not begun" is begun anew under another
 // name, and there must never be two.
 func (t *task) lookJob(ctx context.Context, j *job) result {
@@ -270,6 +286,9 @@ func (t *task) lookJob(ctx context.Context, j *job) result {
 			return result{outcome: interp.NotBegun}
 		}
 	case scripts.JobInterrupted:
+		if r, ok := t.exited(j, &s); ok {
+			return r
+		}
 		return result{outcome: interp.CannotTell, text: "it had begun and has ended without a result: the server was restarted, or its task was ended"}
 	case scripts.JobCannotTell:
 	}

@@ -3,6 +3,7 @@ package winrm
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/lrun/lrun/interp"
@@ -97,13 +98,17 @@ func (t *task) setBootMark(ctx context.Context) (scripts.BootMarkResult, *result
 // untilRebooted asks for the reboot and waits until boot time and nonce both prove it.
 func (t *task) untilRebooted(ctx context.Context, mark scripts.BootMarkResult) *result {
 	t.note("the server has not come back")
-	asked := time.Duration(-1)
+	asked, told, moved := time.Duration(-1), false, false
 	for pace := newPacer(); ; {
-		if now := t.w.clock.now(); asked < 0 || now-asked >= askAgain {
+		// Where a clock has moved the boot time under a mark that is still there, one reboot that was taken is not asked for again:
+		// a server on which no boot erased the mark would be booted for ever.
+		if now := t.w.clock.now(); asked < 0 || now-asked >= askAgain && !(told && moved) {
 			asked = now
-			if r := t.askReboot(ctx, mark); r != nil {
+			took, r := t.askReboot(ctx, mark, told)
+			if r != nil {
 				return r
 			}
+			told = told || took
 		}
 		if !pace.wait(ctx, &t.w.clock) {
 			r := cut()
@@ -116,6 +121,7 @@ func (t *task) untilRebooted(ctx context.Context, mark scripts.BootMarkResult) *
 			}
 			continue // going down, down, or coming up
 		}
+		moved = !mark.SameBoot(&s)
 		rebooted, known := mark.Rebooted(&s)
 		switch {
 		case !known:
@@ -126,22 +132,29 @@ func (t *task) untilRebooted(ctx context.Context, mark scripts.BootMarkResult) *
 	}
 }
 
-const halfProof = "of the two proofs of a reboot only one is there (a clock that was set, or a snapshot that was restored)"
+const halfProof = "of the two proofs of a reboot only one is there: the mark of the boot before is gone, and the boot time is the same"
 
-// askReboot asks once more for the one reboot that the mark allows. What went wrong on the way shows in the polls.
-func (t *task) askReboot(ctx context.Context, mark scripts.BootMarkResult) *result {
-	args := scripts.RestartArgs{Nonce: mark.Nonce, Boot: mark.Boot, Message: "lrun " + t.w.opts.Run, Delay: shutdownDelay, Run: t.w.jobs()}
+// askReboot asks for the one reboot that the mark allows, or asks once more. took reports that Windows may have taken it.
+// After that no refusal counts: a Windows that goes down refuses most things. What went wrong on the way shows in the polls.
+func (t *task) askReboot(ctx context.Context, mark scripts.BootMarkResult, told bool) (took bool, r *result) {
+	args := scripts.RestartArgs{Nonce: mark.Nonce, Message: "lrun " + t.w.opts.Run, Delay: shutdownDelay, Run: t.w.jobs()}
 	var res scripts.RestartResult
 	err := t.w.quick(ctx, t.server(), scripts.Restart, args, &res)
+	text := ""
 	switch {
 	case refused(err):
-		r := failed("the reboot was refused: %s", why(err))
-		return &r
+		text = "the reboot was refused: " + why(err)
 	case err == nil && res.Asked && !res.UnderWay():
-		r := failed("Windows refused the reboot: shutdown.exe ended with %d", res.RC)
-		return &r
+		text = fmt.Sprintf("Windows refused the reboot: shutdown.exe ended with %d", res.RC)
+	default:
+		return err == nil && res.Asked || err != nil && !notBegun(err), nil
 	}
-	return nil
+	if told {
+		t.note("the server has not come back; asked again: %s", text)
+		return false, nil
+	}
+	refusal := failed("%s", text)
+	return false, &refusal
 }
 
 // untilSettled waits until no service that starts by itself is still starting.

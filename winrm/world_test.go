@@ -250,7 +250,7 @@ func TestHalfAReboot(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *farm) {
 		h := f.hosts["fe01.contoso.com"]
 		h.on[scripts.Restart] = func(json.RawMessage) (any, error) {
-			h.boot = "2026-11-02T00:00:00.0000000Z" // the clock was set; the nonce is still there
+			h.nonce = "" // somebody's hand; the boot time is the same
 			return scripts.RestartResult{Asked: true}, nil
 		}
 		w := f.world(body)
@@ -258,6 +258,82 @@ func TestHalfAReboot(t *testing.T) {
 		e := effect(w, interp.Restart, 0, 30*time.Minute)
 		expect(t, f.end(w, e), interp.Unknown, false, "only one is there")
 		expect(t, f.end(w, lookFor(e)), interp.CannotTell, false, "only one is there")
+	})
+}
+
+// A clock that is set moves the boot time. The mark in the memory of Windows tells that nothing was booted: the one reboot
+// that was taken is waited for, and not asked for again.
+func TestAClockIsSetBeforeTheReboot(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *farm) {
+		f.set("fe01", func(h *host) { h.all("Stopped") })
+		h := f.hosts["fe01.contoso.com"]
+		h.on[scripts.Restart] = func(json.RawMessage) (any, error) {
+			h.boot = "2026-11-02T00:00:00.0000000Z"
+			return scripts.RestartResult{Asked: true}, nil
+		}
+		f.later(12*time.Minute, "fe01", func(h *host) { h.silent, h.nonce = off(), "" })
+		f.later(15*time.Minute, "fe01", func(h *host) {
+			h.silent, h.boot = nil, "2026-11-02T00:15:00.0000000Z"
+			h.all("Running")
+		})
+		w := f.world(body)
+		defer w.Close()
+		e := effect(w, interp.Restart, 0, 30*time.Minute)
+		ev := f.end(w, e)
+		expect(t, ev, interp.Done, false, "")
+		if ev.At < 15*time.Minute {
+			t.Errorf("it ended at %s", ev.At)
+		}
+		if n := f.called("fe01", scripts.Restart); n != 1 {
+			t.Errorf("it was asked for %d times", n)
+		}
+	})
+}
+
+// A Windows that goes down says so in several ways, and refuses most of what it is asked. None of that is a refusal of the
+// reboot that it has begun.
+func TestAskedAgainWhileItGoesDown(t *testing.T) {
+	for name, answers := range map[string][]func() (any, error){
+		"1115": {
+			func() (any, error) { return scripts.RestartResult{Asked: true}, nil },
+			func() (any, error) { return scripts.RestartResult{Asked: true, RC: 1115}, nil },
+		},
+		"an error of the script": {
+			func() (any, error) { return scripts.RestartResult{Asked: true}, nil },
+			func() (any, error) { return nil, &scripts.ScriptError{Msg: "a system shutdown is in progress"} },
+		},
+		"the first answer is lost": {
+			func() (any, error) { return nil, broken() },
+			func() (any, error) { return scripts.RestartResult{Asked: true, RC: 5}, nil },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, f *farm) {
+				f.set("fe01", func(h *host) { h.all("Stopped") })
+				h, n := f.hosts["fe01.contoso.com"], 0
+				h.on[scripts.Restart] = func(json.RawMessage) (any, error) {
+					n++
+					return answers[min(n, len(answers))-1]()
+				}
+				f.later(9*time.Minute, "fe01", func(h *host) { h.silent, h.nonce = off(), "" })
+				f.later(12*time.Minute, "fe01", func(h *host) {
+					h.silent, h.boot = nil, "2026-11-02T00:15:00.0000000Z"
+					h.all("Running")
+				})
+				w := f.world(body)
+				defer w.Close()
+				expect(t, f.end(w, effect(w, interp.Restart, 0, 30*time.Minute)), interp.Done, false, "")
+				if n < 2 {
+					t.Errorf("it was asked for %d times", n)
+				}
+			})
+		})
+	}
+	inBubble(t, func(t *testing.T, f *farm) {
+		f.tell("fe01", scripts.Restart, scripts.RestartResult{Asked: true, RC: 5})
+		w := f.world(body)
+		defer w.Close()
+		expect(t, f.end(w, effect(w, interp.Restart, 0, 30*time.Minute)), interp.Failed, false, "ended with 5")
 	})
 }
 
@@ -350,6 +426,49 @@ func TestInstallerIsInterrupted(t *testing.T) {
 		e := effect(w, interp.Upgrade, 0, 30*time.Minute)
 		expect(t, f.end(w, e), interp.Unknown, false, "without a result")
 		expect(t, f.end(w, lookFor(e)), interp.CannotTell, false, "without a result")
+	})
+}
+
+// The installer's exit code is kept before anything else can go wrong: a machine that goes down right after it, as the
+// installer wanted, does not leave the night in doubt.
+func TestTheExitCodeIsEnough(t *testing.T) {
+	for code, want := range map[string]interp.Outcome{"0": interp.Done, "1641": interp.Done, "3010": interp.Done, "1603": interp.Failed, "": interp.Unknown} {
+		inBubble(t, func(t *testing.T, f *farm) {
+			f.hosts["fe01.contoso.com"].job[scripts.Upgrade] = func() (time.Duration, any, *scripts.ScriptError) {
+				return 40 * time.Minute, exit(0, true), nil
+			}
+			f.later(10*time.Minute, "fe01", func(h *host) {
+				for _, j := range h.jobs {
+					j.Exit, j.Task = code, "ready"
+				}
+			})
+			w := f.world(body)
+			defer w.Close()
+			e := effect(w, interp.Upgrade, 0, 30*time.Minute)
+			if ev := f.end(w, e); ev.Outcome != want || ev.At > 12*time.Minute {
+				t.Errorf("%q: it ended %s at %s, %q", code, ev.Outcome, ev.At, ev.Text)
+			}
+			if want == interp.Unknown {
+				want = interp.CannotTell
+			}
+			if ev := f.end(w, lookFor(e)); ev.Outcome != want {
+				t.Errorf("%q: a look answers %s", code, ev.Outcome)
+			}
+		})
+	}
+}
+
+// An installer that has ended without an exit code that anybody knows is looked at, and neither done nor failed.
+func TestAnUnknownExitCode(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *farm) {
+		f.hosts["fe01.contoso.com"].job[scripts.Upgrade] = func() (time.Duration, any, *scripts.ScriptError) {
+			r := exit(0, true)
+			r.Exit = nil
+			return time.Minute, r, nil
+		}
+		w := f.world(body)
+		defer w.Close()
+		expect(t, f.end(w, effect(w, interp.Upgrade, 0, 30*time.Minute)), interp.Unknown, false, "without an exit code")
 	})
 }
 

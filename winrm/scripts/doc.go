@@ -22,6 +22,7 @@
 //   - What would disturb the job of another run is refused on the server itself: marks die before an installer ends.
 //
 // The files are in ps/. A line "# include: lib-cs" stands for the file of that name; no script includes a file twice.
+// A line "# encoded: versions" sets $lrunVersions to that script as -EncodedCommand takes it.
 //
 // Package winrm and its simulated servers import it. It imports nothing of ours.
 package scripts

@@ -62,7 +62,7 @@ type Request struct {
 // of that object but a second line: Windows can be told to log what cmdlets and functions are given, and the one that
 // reads JSON is given the object.
 func Encode(s Script, args any, nonce string) ([]byte, error) {
-	if s.Text() == "" || s == bootstrap || s == jobRun {
+	if !s.isRequest() {
 		return nil, fmt.Errorf("%w: %q", ErrUnknownScript, s)
 	}
 	if !validNonce(nonce) {

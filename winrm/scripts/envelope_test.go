@@ -109,7 +109,7 @@ func TestEncode(t *testing.T) {
 	if want := `{"graceful":true,"names":["RTC'SRV’; Remove-Item"],"run":"0123456789abcdef"}`; string(r.Args) != want {
 		t.Errorf("args %s, want %s", r.Args, want)
 	}
-	for _, s := range []Script{"", "bootstrap", "job-run", "lib-cs", "../survey"} {
+	for _, s := range []Script{"", "bootstrap", "job-run", "versions", "lib-cs", "../survey"} {
 		if _, err := Encode(s, nil, testNonce); !errors.Is(err, ErrUnknownScript) {
 			t.Errorf("%q: %v", s, err)
 		}
@@ -323,14 +323,37 @@ func TestReadinessFailsClosed(t *testing.T) {
 }
 
 func TestRebooted(t *testing.T) {
-	mark := BootMarkResult{Boot: "t1", Nonce: "n1"}
+	at := time.Date(2026, 11, 1, 2, 3, 4, 5, time.UTC)
+	boot := func(after time.Duration) string { return at.Add(after).Format("2006-01-02T15:04:05.0000000Z") }
+	mark := BootMarkResult{Boot: boot(0), Nonce: "n1"}
 	for _, tt := range []struct {
 		boot, nonce     string
 		rebooted, known bool
-	}{{"t1", "n1", false, true}, {"t2", "", true, true}, {"t2", "n1", false, false}, {"t1", "", false, false}} {
+	}{
+		{boot(0), "n1", false, true},
+		{boot(5 * time.Minute), "", true, true},
+		{boot(-2 * time.Hour), "", true, true}, // a clock that was wrong before
+		{boot(2 * time.Hour), "n1", false, true},
+		{boot(0), "", false, false},
+		{boot(3 * time.Second), "", false, false},
+		{boot(-3 * time.Second), "n1", false, true},
+		{boot(5 * time.Minute), "n2", true, true},
+		{"soon", "", true, true},
+	} {
 		rebooted, known := mark.Rebooted(&SurveyResult{Boot: tt.boot, BootNonce: tt.nonce})
 		if rebooted != tt.rebooted || known != tt.known {
 			t.Errorf("%+v: %v %v", tt, rebooted, known)
+		}
+	}
+}
+
+func TestRestartUnderWay(t *testing.T) {
+	for rc, want := range map[int]bool{0: true, 1190: true, 1115: true, 5: false, -1: false} {
+		if got := (RestartResult{Asked: true, RC: rc}).UnderWay(); got != want {
+			t.Errorf("%d: %v", rc, got)
+		}
+		if (RestartResult{RC: rc}).UnderWay() {
+			t.Errorf("%d: under way and not asked for", rc)
 		}
 	}
 }
@@ -348,7 +371,8 @@ func TestJobState(t *testing.T) {
 		{JobStatus{Task: "running", Boot: "b", Exists: true, Begun: true}, JobRunning},
 		{JobStatus{Task: "ready", Boot: "b", Exists: true, Begun: true}, JobInterrupted},
 		{JobStatus{Task: "ready", Boot: "b", Exists: true, Begun: true, BegunBoot: "b"}, JobInterrupted},
-		{JobStatus{Task: "running", Boot: "b2", Exists: true, Begun: true, BegunBoot: "b"}, JobInterrupted},
+		{JobStatus{Task: "running", Boot: "b2", Exists: true, Begun: true, BegunBoot: "b"}, JobRunning}, // a clock was set
+		{JobStatus{Task: "ready", Boot: "b2", Exists: true, Begun: true, BegunBoot: "b"}, JobInterrupted},
 		{JobStatus{Task: "none", Boot: "b", Exists: true, Begun: true, BegunBoot: "b"}, JobInterrupted},
 		{JobStatus{Task: "ready", Boot: "b2", Begun: true, BegunBoot: "b", Done: true}, JobDone},
 		{JobStatus{Task: "ready", Boot: "b", Done: true}, JobCannotTell},

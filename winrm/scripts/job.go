@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -129,11 +130,12 @@ type JobRemoveArgs struct {
 type JobStatus struct {
 	Exists     bool   `json:"exists"`
 	Begun      bool   `json:"begun"`
-	Void       bool   `json:"void"` // it was withdrawn before it had begun, and never will
-	BegunBoot  string `json:"begunBoot"`
+	Void       bool   `json:"void"`      // it was withdrawn before it had begun, and never will
+	BegunBoot  string `json:"begunBoot"` // for people
 	Boot       string `json:"boot"`
 	Task       string `json:"task"` // none, disabled, queued, ready, running, unknown
 	TaskResult string `json:"taskResult"`
+	Exit       string `json:"exit"` // of an upgrade: what its installer left as soon as it had ended, "" before
 	Done       bool   `json:"done"`
 	ResultJSON string `json:"result"`
 	Log        string `json:"log"` // base64 of a piece of the log
@@ -164,8 +166,9 @@ func (s JobState) String() string {
 	return [...]string{"cannot tell", "not begun", "running", "done", "interrupted"}[s]
 }
 
-// State reads the status. A result decides over everything else; a job that had begun before the last boot, or whose
-// task does not run, has been interrupted. It is never taken for done, and never for not begun.
+// State reads the status. A result decides over everything else; a job that had begun and whose task does not run has been
+// interrupted. It is never taken for done, and never for not begun. Boot times say nothing here: a clock can move them, and
+// a task that has no trigger does not run after a boot.
 func (j *JobStatus) State() JobState {
 	active := j.Task == "running" || j.Task == "queued"
 	switch {
@@ -175,7 +178,7 @@ func (j *JobStatus) State() JobState {
 		return JobCannotTell
 	case j.Void: // its task may run for a moment, to find that it comes too late
 		return JobNotBegun
-	case j.Begun && active && (j.BegunBoot == j.Boot || j.BegunBoot == ""): // the file is there before its text
+	case j.Begun && active:
 		return JobRunning
 	case j.Begun:
 		return JobInterrupted
@@ -208,6 +211,17 @@ type UpgradeArgs struct {
 	Path      string `json:"path"`
 	Arguments string `json:"arguments"`
 	SHA256    string `json:"sha256"` // lower case; "" = any
+}
+
+// ExitResult is the result of an upgrade whose job ended before it could leave one: the machine went down, say, because the
+// installer had wanted it to. ok is false where the installer's exit code is not there either.
+func (j *JobStatus) ExitResult() (r Result, ok bool) {
+	code, err := strconv.Atoi(strings.TrimSpace(j.Exit))
+	if err != nil {
+		return Result{}, false
+	}
+	raw, err := json.Marshal(UpgradeResult{Exit: &code})
+	return Result{OK: true, Out: []json.RawMessage{raw}}, err == nil
 }
 
 // UpgradeResult is what the installer left.

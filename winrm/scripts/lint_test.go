@@ -152,6 +152,69 @@ func TestGuards(t *testing.T) {
 	}
 }
 
+// The process that runs the installer loads nothing of the product, whose files are replaced: what does is another process,
+// and it is gone before.
+func TestTheInstallerIsInNobodysWay(t *testing.T) {
+	for _, s := range []Script{Upgrade, jobRun} {
+		if hit := regexp.MustCompile(`(?i)Import-Module|Import-LrunModule|\w+-Cs\w+`).FindString(s.Text()); hit != "" {
+			t.Errorf("%s: %s", s, hit)
+		}
+	}
+	if !strings.Contains(versions.Text(), "Get-CsServerPatchVersion") {
+		t.Error("the process that reads the versions does not")
+	}
+	if want := "$lrunVersions = '" + encodeUTF16(versions.Text()) + "'\n"; !strings.Contains(Upgrade.Text(), want) {
+		t.Error("upgrade does not hold the text of versions")
+	}
+	// A process can be given 32,767 characters.
+	if n := len(powershell) + len(encodeUTF16(versions.Text())); n > 30_000 {
+		t.Errorf("the command line has %d characters", n)
+	}
+	text := Upgrade.Text()
+	for _, order := range [][2]string{
+		{"::Copy($path, $copy", "Get-LrunInstaller $copy"}, // what is compared is what runs
+		{"Get-LrunInstaller $copy", "Start-Process @start"},
+		{"Start-Process @start", "$process.WaitForExit()"},
+		{"$process.WaitForExit()", "'exit.txt'"},
+		{"'exit.txt'", "$after = @(Read-LrunVersions"},
+	} {
+		if a, b := strings.Index(text, order[0]), strings.Index(text, order[1]); a < 0 || b < a {
+			t.Errorf("%q does not come before %q", order[0], order[1])
+		}
+	}
+	if strings.Contains(text, "Get-LrunInstaller $path") {
+		t.Error("the original is compared, and the copy runs")
+	}
+}
+
+// After the installer has been started nothing but its end decides: every other line stands in a try.
+func TestNothingFailsAfterTheInstaller(t *testing.T) {
+	_, after, _ := strings.Cut(Upgrade.Text(), "Start-Process @start\n")
+	depth, tries := 0, 0
+	for line := range strings.Lines(after) {
+		code := strings.TrimSpace(line)
+		switch {
+		case code == "@{": // the answer
+			depth = -1 << 10
+		case code == "try {", strings.HasPrefix(code, "} catch"):
+			tries++
+		case depth == 0 && !regexp.MustCompile(`^(\$\w+ = (\$null|''|@\(\))|\})$`).MatchString(code):
+			t.Errorf("outside of a try: %s", code)
+		}
+		depth += strings.Count(line, "{") - strings.Count(line, "}")
+	}
+	if tries < 8 {
+		t.Errorf("%d tries and catches", tries)
+	}
+}
+
+// A task at the default priority is a background task.
+func TestJobsAreNoBackgroundTasks(t *testing.T) {
+	if !strings.Contains(JobStart.Text(), "$task.Settings.Priority = 5\n") {
+		t.Error("the priority is not set")
+	}
+}
+
 // What changes a pool never asks a question that nobody would answer.
 func TestUnattended(t *testing.T) {
 	asks := regexp.MustCompile(`(Invoke-Cs\w+Fail\w+|Stop-CsWindowsService) @options`)

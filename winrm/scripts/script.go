@@ -48,11 +48,18 @@ const (
 	FailbackComputer Script = "failback-computer" // job: ComputerArgs → Done
 )
 
-// bootstrap and jobRun are no requests of their own: the one executes all of them, the other what a job does.
+// Three are no requests of their own: bootstrap executes all of them, jobRun what a job does, and versions is a process
+// that upgrade starts.
 const (
 	bootstrap Script = "bootstrap"
 	jobRun    Script = "job-run"
+	versions  Script = "versions"
 )
+
+// isRequest reports whether a script exists and can be sent.
+func (s Script) isRequest() bool {
+	return s.Text() != "" && s != bootstrap && s != jobRun && s != versions
+}
 
 // texts holds each script with its includes put in and its comments taken out.
 var texts = mustLoad()
@@ -61,7 +68,7 @@ var texts = mustLoad()
 func All() []Script {
 	var list []Script
 	for s := range texts {
-		if s != bootstrap && s != jobRun {
+		if s.isRequest() {
 			list = append(list, s)
 		}
 	}
@@ -111,6 +118,14 @@ func load(base string, seen map[string]bool) (string, error) {
 				return "", fmt.Errorf("%s: %w", base, err)
 			}
 			b.WriteString(text)
+			continue
+		}
+		if name, ok := strings.CutPrefix(code, "# encoded: "); ok {
+			text, err := load(name, map[string]bool{})
+			if err != nil {
+				return "", fmt.Errorf("%s: %w", base, err)
+			}
+			fmt.Fprintf(&b, "$lrun%s = '%s'\n", strings.ToUpper(name[:1])+name[1:], encodeUTF16(text))
 			continue
 		}
 		if code == "" || strings.HasPrefix(code, "#") {

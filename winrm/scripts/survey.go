@@ -216,7 +216,7 @@ type BootMarkArgs struct {
 	Nonce string `json:"nonce"`
 }
 
-// BootMarkResult is what a reboot is proven against: both must have changed.
+// BootMarkResult is what a reboot is proven against: the nonce must be gone, and the boot time another one.
 type BootMarkResult struct {
 	Boot  string `json:"boot"`
 	Nonce string `json:"nonce"`
@@ -229,17 +229,33 @@ func (r *BootMarkResult) check() error {
 	return nil
 }
 
-// Rebooted compares a survey with the mark from before. Both changed is a reboot, none is no reboot; one alone
-// (a clock that was set, a snapshot that was restored) cannot be told, and known is false.
+// Rebooted compares a survey with the mark from before. The nonce is in the memory of that Windows alone: where it is
+// there, nothing was rebooted, whatever a clock that was set has made of the boot time. Where it is gone and the boot time
+// is the same (a hand, a snapshot that was restored) it cannot be told, and known is false.
 func (r BootMarkResult) Rebooted(s *SurveyResult) (rebooted, known bool) {
-	time, nonce := s.Boot != r.Boot, s.BootNonce != r.Nonce
-	return time && nonce, time == nonce
+	if s.BootNonce == r.Nonce {
+		return false, true
+	}
+	return !r.SameBoot(s), !r.SameBoot(s)
+}
+
+// bootTolerance is how far two readings of one boot time can be apart: Windows works it out from its clock, which is kept
+// right in small steps. No server boots twice within that.
+const bootTolerance = 10 * time.Second
+
+// SameBoot reports whether a survey tells the boot time of the mark.
+func (r BootMarkResult) SameBoot(s *SurveyResult) bool {
+	before, errBefore := time.Parse(time.RFC3339Nano, r.Boot)
+	now, errNow := time.Parse(time.RFC3339Nano, s.Boot)
+	if errBefore != nil || errNow != nil {
+		return r.Boot == s.Boot
+	}
+	return now.Sub(before).Abs() <= bootTolerance
 }
 
 // RestartArgs asks for the one restart that the mark allows.
 type RestartArgs struct {
 	Nonce   string `json:"nonce"`
-	Boot    string `json:"boot"`
 	Message string `json:"message"`
 	Delay   int    `json:"delay"` // seconds
 	Run     string `json:"run"`   // as of StopArgs
@@ -253,11 +269,16 @@ type RestartResult struct {
 	Nonce string `json:"nonce"`
 }
 
-// rcShutdownUnderWay is ERROR_SHUTDOWN_IS_SCHEDULED of Windows.
-const rcShutdownUnderWay = 1190
+// What shutdown.exe says of a shutdown that is under way.
+const (
+	rcShutdownInProgress  = 1115 // ERROR_SHUTDOWN_IN_PROGRESS: it goes down
+	rcShutdownIsScheduled = 1190 // ERROR_SHUTDOWN_IS_SCHEDULED: it is about to
+)
 
 // UnderWay reports that Windows will restart.
-func (r RestartResult) UnderWay() bool { return r.Asked && (r.RC == 0 || r.RC == rcShutdownUnderWay) }
+func (r RestartResult) UnderWay() bool {
+	return r.Asked && (r.RC == 0 || r.RC == rcShutdownInProgress || r.RC == rcShutdownIsScheduled)
+}
 
 // MarkArgs reads, writes or removes the mark of a run.
 type MarkArgs struct {

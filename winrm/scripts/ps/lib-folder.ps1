@@ -1,5 +1,5 @@
-# Everybody may create folders below ProgramData, so that ours are made with their own permissions, and one that
-# belongs to somebody else is refused.
+# Everybody may create folders below ProgramData, so that ours are made with their own permissions, one that is there
+# already is given them, and one that belongs to somebody else is refused.
 function New-LrunFolder($path, $account) {
     $owners = @('S-1-5-18', 'S-1-5-32-544')
     $acl = New-Object -TypeName System.Security.AccessControl.DirectorySecurity
@@ -28,6 +28,21 @@ function New-LrunFolder($path, $account) {
     if ($owners -notcontains $owner -and $owner -ne $me) {
         throw "the folder $path belongs to $owner and not to the administrators"
     }
+    # It may have been made by hand, and then everybody may write into it.
+    $have = $item.GetAccessControl('Access')
+    if (-not $have.AreAccessRulesProtected -or (Get-LrunRules $have) -cne (Get-LrunRules $acl)) {
+        $item.SetAccessControl($acl)
+    }
+}
+
+# Who may do what, as one text to be compared.
+function Get-LrunRules($acl) {
+    $list = @()
+    foreach ($rule in $acl.GetAccessRules($true, $true, [System.Security.Principal.SecurityIdentifier])) {
+        $parts = $rule.IdentityReference.Value, [int]$rule.AccessControlType, [int]$rule.FileSystemRights, [int]$rule.InheritanceFlags, [int]$rule.PropagationFlags
+        $list += $parts -join ' '
+    }
+    return ($list | Sort-Object) -join ';'
 }
 
 function Get-LrunRoot {

@@ -53,6 +53,8 @@ function Register-LrunJob($a, $folder) {
     $task.Settings.DisallowStartIfOnBatteries = $false
     $task.Settings.StopIfGoingOnBatteries = $false
     $task.Settings.MultipleInstances = 2
+    # The default of 7 is for the background: less of the processor, and last in line at the disk.
+    $task.Settings.Priority = 5
     $task.Principal.RunLevel = 1
     $action = $task.Actions.Create(0)
     $action.Path = Join-Path -Path $env:SystemRoot -ChildPath 'System32\WindowsPowerShell\v1.0\powershell.exe'

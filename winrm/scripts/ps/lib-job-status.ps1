@@ -66,6 +66,7 @@ function Get-LrunJobStatus($id, $from) {
         boot       = $boot
         task       = $state
         taskResult = $taskResult
+        exit       = [string](Read-LrunFile $folder 'exit.txt')
         done       = ($null -ne $result)
         result     = [string]$result
         log        = $log

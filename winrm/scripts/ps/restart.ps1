@@ -1,12 +1,12 @@
-# Restarts Windows, once: only while the nonce of boot-mark is there and the boot time is the one it told.
-# args: nonce, boot, message, delay (seconds), run as of stop
-# out:  asked (bool), rc (of shutdown.exe; 1190 means that a shutdown is under way already), boot, nonce
+# Restarts Windows, once: only while the nonce of boot-mark is there. It goes at every boot, and no clock moves it.
+# args: nonce, message, delay (seconds), run as of stop
+# out:  asked (bool), rc (of shutdown.exe; 1190 and 1115 mean that a shutdown is under way already), boot, nonce
 param($a)
 # include: lib-boot
 # include: lib-job
 $boot = Get-LrunBoot
 $nonce = Get-LrunBootNonce
-if ($boot -ne [string]$a.boot -or $nonce -ne [string]$a.nonce) {
+if (-not $nonce -or $nonce -cne [string]$a.nonce) {
     return @{ asked = $false; rc = -1; boot = $boot; nonce = $nonce }
 }
 Assert-LrunAlone $a.run ''
