@@ -75,6 +75,8 @@ func (s *server) services(activity bool) []scripts.Service {
 			if status == sim.Stopped {
 				count = 0
 			}
+		} else if s.night.opts.StaysUp && m.Status == sim.Stopped && v.Start != "Disabled" && slices.Contains(staysUp, m.Name) {
+			v.State = string(sim.Running)
 		}
 		if activity {
 			v.Activity = counters(m.Name, count)
@@ -88,6 +90,9 @@ func (s *server) services(activity bool) []scripts.Service {
 	}
 	return list
 }
+
+// staysUp are services that Stop-CsWindowsService may leave running, see Options.StaysUp.
+var staysUp = []string{"W3SVC", "RTCCLSAGT", "REPLICA"}
 
 var roles = map[string][]string{
 	"W3SVC": {"W3SVC"}, "MASTER": {"CentralManagement"}, "FTA": {"CentralManagement"}, "REPLICA": {"Replica"},
@@ -327,6 +332,10 @@ func registrar(c *call) {
 	state := map[interp.PoolState]string{
 		interp.Active: "Active", interp.FailingOver: "FailingOver", interp.FailedOver: "FailedOver", interp.FailingBack: "FailingBack",
 	}[f.model.Survey().Pool]
+	if state == "Active" && f.model.Stats().Failovers == 0 {
+		c.done(scripts.RegistrarResult{State: state, Text: "the pool has no Registrar settings of its own: it was never failed over"})
+		return
+	}
 	c.done(scripts.RegistrarResult{State: state, Text: "Identity  : Service:Registrar:" + f.pool.Name + "\r\nPoolState : " + state})
 }
 
@@ -452,15 +461,30 @@ func mirror(c *call) {
 		case pool.SQLMirror:
 			primary, mirrored = "Mirror", "Principal"
 		case pool.SQLLost:
-			primary, mirrored, status = "DatabaseInaccessibleOrMirroringNotEnabled", "DatabaseInaccessibleOrMirroringNotEnabled", ""
+			primary, mirrored, status = scripts.NoMirror, scripts.NoMirror, ""
 		case pool.SQLPrincipal:
 		}
 	}
-	r := scripts.MirrorResult{}
+	lost := primary == scripts.NoMirror
+	if n := c.s.night.opts; n.Unmirrored && primary == "Principal" {
+		primary, mirrored, status = scripts.NoMirror, scripts.NoMirror, ""
+	}
+	r := scripts.MirrorResult{Mirroring: true, Stores: []scripts.UserStore{}}
+	if primary == scripts.NoMirror {
+		r.Stores = append(r.Stores, scripts.UserStore{Name: "UserDatabase:" + sqlServer(f.pool), Online: boolText(!lost)})
+	}
 	for _, name := range []string{"rtcxds", "rtcshared", "rtcab", "cpsdyn"} {
 		r.Databases = append(r.Databases, scripts.Database{
 			Name: name, Primary: primary, Mirror: mirrored, StatusPrimary: status, StatusMirror: status,
 		})
 	}
 	c.done(r)
+}
+
+// boolText is how .NET prints it.
+func boolText(b bool) string {
+	if b {
+		return "True"
+	}
+	return "False"
 }

@@ -40,6 +40,12 @@ type Options struct {
 	// servers. Without it a network logon reaches none.
 	Delegation bool
 
+	// StaysUp lets the web server and the agents run on when all services are stopped, until they are stopped by name. The
+	// vendor's procedures differ: some stop the web server by itself, and a switch of Stop-CsWindowsService says that it would.
+	StaysUp bool
+	// Unmirrored pools have databases without a mirror: the cmdlets say of each what they say of one that is lost.
+	Unmirrored bool
+
 	Log     io.Writer   // one JSON object a line for each Event
 	OnEvent func(Event) // told of each Event, in order, under a lock: it must not call back
 

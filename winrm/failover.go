@@ -228,6 +228,8 @@ func (t *task) poolJob() *job {
 	return j
 }
 
+// judgeDone reads the end of a cmdlet that changes the state of a pool or a server. A text of one that is done is what it
+// could not do and went on: the state has to tell what came of it.
 func judgeDone(res scripts.Result) result {
 	var d scripts.Done
 	err := res.Into(&d)
@@ -236,6 +238,8 @@ func judgeDone(res scripts.Result) result {
 		return failed("%s", why(err))
 	case err != nil:
 		return result{outcome: interp.Unknown, text: why(err)}
+	case len(d.Errors) > 0:
+		return done("the cmdlet told of errors: " + some(d.Errors))
 	}
 	return done("")
 }
@@ -243,9 +247,11 @@ func judgeDone(res scripts.Result) result {
 // moveCMS moves the Central Management Store to the backup pool and makes sure that it is there.
 func (t *task) moveCMS(ctx context.Context, move *job, hosts []string) result {
 	t.w.fact(interp.ModelNote, interp.Pool, 0, fmt.Sprintf("the Central Management Store is hosted here and is moved to the backup pool %s first", t.w.pool.Backup))
-	if r := t.do(ctx, move); r.outcome != interp.Done {
+	r := t.do(ctx, move)
+	if r.outcome != interp.Done {
 		return r
 	}
+	since := t.w.clock.now()
 	for pace := newPacer(); ; {
 		var cms scripts.CMSResult
 		err := t.w.ask(ctx, hosts, scripts.CMS, scripts.CMSArgs{}, &cms)
@@ -261,6 +267,9 @@ func (t *task) moveCMS(ctx context.Context, move *job, hosts []string) result {
 		if err != nil {
 			t.note("the Central Management Store was moved, and cannot be read: %s", why(err))
 		}
+		if err == nil && r.text != "" && t.w.clock.now()-since >= settleTime {
+			return failed("%s", r.text)
+		}
 		if !pace.wait(ctx, &t.w.clock) {
 			return cut()
 		}
@@ -273,6 +282,7 @@ func (t *task) finishPool(ctx context.Context, j *job, want interp.PoolState) re
 	if r.outcome != interp.Done {
 		return r
 	}
+	since := t.w.clock.now()
 	for pace := newPacer(); ; {
 		reading, _, err := t.w.poolSurvey(ctx, "")
 		switch {
@@ -280,6 +290,8 @@ func (t *task) finishPool(ctx context.Context, j *job, want interp.PoolState) re
 			return cut()
 		case err == nil && reading.Pool == want:
 			return r
+		case err == nil && r.text != "" && t.w.clock.now()-since >= settleTime:
+			return failed("%s; the pool says %s", r.text, reading.Pool)
 		case err != nil:
 			t.note("the cmdlet has ended well, and the state of the pool cannot be read: %s", why(err))
 		default:
@@ -369,20 +381,60 @@ func (t *task) lookPool(ctx context.Context) result {
 func (t *task) moveServer(ctx context.Context) result {
 	j := t.moveJob()
 	if t.e.Attach {
-		return t.attach(ctx, j)
+		return t.judgeMove(ctx, t.e.Action, t.attach(ctx, j))
 	}
 	if _, begun := t.w.placeOf(j.id); !begun {
 		s, r := t.firstLook(ctx)
 		if r != nil {
 			return *r
 		}
-		f, _ := s.service(frontEnd)
-		if t.e.Action == interp.FailoverServer && f.Start == "Disabled" && len(s.notStopped()) == 0 ||
-			t.e.Action == interp.FailbackServer && f.Start != "Disabled" && s.active() && len(s.starting()) == 0 {
+		if s.moved(t.e.Action) {
 			return done("")
 		}
 	}
-	return t.do(ctx, j)
+	return t.judgeMove(ctx, t.e.Action, t.do(ctx, j))
+}
+
+// moved reports whether a server is as it is after its failover, or after its failback.
+func (s status) moved(by interp.Action) bool {
+	f, _ := s.service(frontEnd)
+	if by == interp.FailoverServer {
+		return f.Start == "Disabled" && len(s.notStopped()) == 0
+	}
+	return f.Start != "Disabled" && s.active() && len(s.starting()) == 0
+}
+
+// judgeMove is the end of a cmdlet that moved a server. Where that has told of errors the services decide.
+func (t *task) judgeMove(ctx context.Context, by interp.Action, r result) result {
+	if r.outcome != interp.Done || r.text == "" {
+		return r
+	}
+	server := t.w.pool.Servers[t.begunAs().Server].Name
+	for since, pace := t.w.clock.now(), newPacer(); ; {
+		s, err := t.w.look(ctx, server, scripts.SurveyArgs{})
+		switch {
+		case ctx.Err() != nil:
+			return cut()
+		case err != nil:
+			return unknown(err)
+		case s.readable() == nil && s.moved(by):
+			return r
+		case t.w.clock.now()-since >= settleTime:
+			return failed("%s", r.text)
+		}
+		if !pace.wait(ctx, &t.w.clock) {
+			return cut()
+		}
+	}
+}
+
+// lookMove settles the move of a server.
+func (t *task) lookMove(ctx context.Context) result {
+	r := t.judgeMove(ctx, t.e.Of, t.lookJob(ctx, t.moveJob()))
+	if r.outcome == interp.Unknown {
+		r.outcome = interp.CannotTell
+	}
+	return r
 }
 
 // moveJob runs on the management host, or on the server itself.

@@ -51,7 +51,7 @@ type host struct {
 	job map[scripts.Script]func() (time.Duration, any, *scripts.ScriptError)
 }
 
-var fakeServices = []string{"RTCSRV", "RTCIMMCU", "RTCRGS", "W3SVC", "FabricHostSvc"}
+var fakeServices = []string{"RTCSRV", "RTCIMMCU", "RTCRGS", "W3SVC", "FabricHostSvc", "REPLICA", "RTCCLSAGT"}
 
 func newFarm(t *testing.T) *farm {
 	t.Helper()

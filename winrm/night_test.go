@@ -317,6 +317,26 @@ func equalNight(t *testing.T, name, scenario, runbook string) {
 	}
 }
 
+// A web server that is stopped by name alone, and databases without a mirror in a pool where the vote of SQL decides, change
+// nothing in a night.
+func TestNightOfAnotherKindOfPool(t *testing.T) {
+	for _, name := range []string{"contoso-2", "contoso-6"} {
+		synctest.Test(t, func(t *testing.T) {
+			r := serveOn(t, memnet.New(), name, "", func(o *rehearsal.Options, c *winrm.Credentials) {
+				shortNight(o, c)
+				o.TimeScale, o.StaysUp, o.Unmirrored = 1, true, true
+			})
+			got, _ := r.exec(t, procedure)
+			if diff := cmp.Diff(simulate(t, r.pool, "", procedure), got); diff != "" {
+				t.Errorf("exec differs from the model (-model +exec):\n%s", diff)
+			}
+			if len(r.installs()) != len(r.pool.Servers) {
+				t.Errorf("updated: %v", r.installs())
+			}
+		})
+	}
+}
+
 // TestServerByServer is the procedure of 2015 and later, by the cmdlets that fail single servers over.
 func TestServerByServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { equalNight(t, "contoso-3", "", shippedText(t, "runbook", "sfb-server-by-server")) })

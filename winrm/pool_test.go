@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/lrun/lrun/interp"
+	"github.com/lrun/lrun/pool"
 	"github.com/lrun/lrun/winrm/scripts"
 )
 
@@ -102,6 +103,53 @@ func TestFailoverConditions(t *testing.T) {
 					t.Errorf("%d cmdlets were started on the backup pool", n)
 				}
 			})
+		})
+	}
+}
+
+// A cmdlet that told of errors and came to its end is judged by the state of the pool.
+func TestFailoverWithErrors(t *testing.T) {
+	const text = "the Response Group settings of user 7 were not copied"
+	for state, want := range map[string]interp.Outcome{"FailedOver": interp.Done, "FailingOver": interp.Failed, "Active": interp.Failed} {
+		inBubble(t, func(t *testing.T, f *farm) {
+			now := "Active"
+			f.every(scripts.Registrar, func(json.RawMessage) (any, error) { return scripts.RegistrarResult{State: now}, nil })
+			f.hosts["b01.contoso.com"].job[scripts.FailoverPool] = func() (time.Duration, any, *scripts.ScriptError) {
+				now = state
+				return 5 * time.Minute, scripts.Done{Done: true, Errors: []string{text}}, nil
+			}
+			w := f.world(body)
+			defer w.Close()
+			ev := f.end(w, effect(w, interp.Failover, interp.Pool, time.Hour))
+			expect(t, ev, want, false, text)
+			if ev.At > 15*time.Minute {
+				t.Errorf("%s: it ended at %s", state, ev.At)
+			}
+		})
+	}
+}
+
+// The same of a server, by its services.
+func TestServerFailoverWithErrors(t *testing.T) {
+	const text = "the conference 7 could not be moved"
+	for left, want := range map[string]interp.Outcome{"Stopped": interp.Done, "Running": interp.Failed} {
+		inBubble(t, func(t *testing.T, f *farm) {
+			f.pool.Product = pool.SfB2015
+			h := f.hosts["fe01.contoso.com"]
+			h.job[scripts.FailoverComputer] = func() (time.Duration, any, *scripts.ScriptError) {
+				h.all("Stopped")
+				h.state["RTCRGS"], h.start = left, "Disabled"
+				return 5 * time.Minute, scripts.Done{Done: true, Errors: []string{text}}, nil
+			}
+			w := f.world("for each domain:\n  failover server within 2h\nend\n")
+			defer w.Close()
+			e := effect(w, interp.FailoverServer, 0, time.Hour)
+			ev := f.end(w, e)
+			expect(t, ev, want, false, text)
+			if ev.At > 10*time.Minute {
+				t.Errorf("it ended at %s", ev.At)
+			}
+			expect(t, f.end(w, lookFor(e)), want, false, text)
 		})
 	}
 }

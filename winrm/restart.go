@@ -54,7 +54,7 @@ func (t *task) restart(ctx context.Context) result {
 func (t *task) drainAgain(ctx context.Context) {
 	ctx, cancel := t.w.clock.bound(ctx, restartDrain)
 	defer cancel()
-	if r := t.tellTo(ctx, scripts.Stop, scripts.StopArgs{Graceful: true, Run: t.w.jobs()}); r != nil && r.outcome != interp.Unknown {
+	if _, r := t.tellTo(ctx, scripts.Stop, scripts.StopArgs{Graceful: true, Run: t.w.jobs()}); r != nil && r.outcome != interp.Unknown {
 		return
 	}
 	t.untilStopped(ctx)

@@ -19,6 +19,10 @@ const (
 	response = "RTCRGS"
 )
 
+// agents are services that Stop-CsWindowsService may leave running, by its switches and from one product to the next. They
+// carry no user and stand in no installer's way, so that nobody waits for their end.
+var agents = []string{"RTCCLSAGT", "REPLICA"}
+
 // status is a server's services by one survey. Names are compared in upper case.
 type status struct {
 	*scripts.SurveyResult
@@ -65,16 +69,30 @@ func (s status) in(states ...string) []string {
 	return list
 }
 
-// notStopped lists the services of the product that Stop-CsWindowsService has yet to stop.
+// notStopped lists the services of the product that carry users and have not stopped.
 func (s status) notStopped() []string {
 	var list []string
 	for i := range s.Services {
-		if v := &s.Services[i]; v.Lync && v.State != "Stopped" {
+		v := &s.Services[i]
+		name := strings.ToUpper(v.Name)
+		if v.Lync && v.State != "Stopped" && name != web && !slices.Contains(agents, name) {
 			list = append(list, v.Name)
 		}
 	}
 	return list
 }
+
+// toStop lists what a stop waits for: that, and the web server. The vendor's procedures stop it by itself, after the others.
+func (s status) toStop() []string {
+	list := s.notStopped()
+	if v, ok := s.service(web); ok && v.Lync && v.State != "Stopped" {
+		list = append(list, v.Name)
+	}
+	return list
+}
+
+// webAlone reports whether nothing but the web server is left to be stopped.
+func (s status) webAlone() bool { return len(s.notStopped()) == 0 && len(s.toStop()) > 0 }
 
 // ending lists what is on its way down: draining shows as Paused.
 func (s status) ending() []string { return s.in("Paused", "PausePending", "StopPending") }
@@ -93,7 +111,7 @@ func (s status) sessions() int {
 	return int(min(sum, 1<<30))
 }
 
-// brokenCounter reports whether the only service that has not stopped is the Response Group service with an impossible
+// brokenCounter reports whether the only service that carries users and has not stopped is the Response Group service with an impossible
 // number of calls: it never drains.
 func (s status) brokenCounter() bool {
 	left := s.notStopped()

@@ -2,6 +2,7 @@ package winrm
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/lrun/lrun/interp"
@@ -18,15 +19,21 @@ func (t *task) stop(ctx context.Context) result {
 	if r != nil {
 		return *r
 	}
-	if len(s.notStopped()) == 0 {
+	if len(s.toStop()) == 0 {
 		return done("")
 	}
 	cutOff := 0
 	if !graceful {
 		cutOff = s.sessions()
 	}
-	if !t.e.Attach || len(s.ending()) == 0 {
-		if r := t.tellTo(ctx, scripts.Stop, scripts.StopArgs{Graceful: graceful, Run: t.w.jobs()}); r != nil {
+	if len(s.notStopped()) > 0 && (!t.e.Attach || len(s.ending()) == 0) {
+		errors, r := t.tellTo(ctx, scripts.Stop, scripts.StopArgs{Graceful: graceful, Run: t.w.jobs()})
+		if r == nil {
+			r = t.inVain(ctx, errors, func(now status) bool {
+				return len(now.ending()) == 0 && len(now.toStop()) >= len(s.toStop())
+			})
+		}
+		if r != nil {
 			return *r
 		}
 	}
@@ -35,6 +42,30 @@ func (t *task) stop(ctx context.Context) result {
 		r.count = int32(cutOff)
 	}
 	return *r
+}
+
+// inVain judges what a cmdlet about services has reported and gone on. The state tells whether it did anything: where it did
+// not the action has failed with that, and else the services are waited for. The result is nil where they are.
+func (t *task) inVain(ctx context.Context, errors []string, nothing func(status) bool) *result {
+	if len(errors) == 0 {
+		return nil
+	}
+	text := some(errors)
+	if !t.w.clock.sleep(ctx, again) {
+		r := cut()
+		return &r
+	}
+	s, err := t.w.look(ctx, t.server(), scripts.SurveyArgs{})
+	switch {
+	case ctx.Err() != nil:
+		r := cut()
+		return &r
+	case err == nil && s.readable() == nil && nothing(s):
+		r := failed("%s", text)
+		return &r
+	}
+	t.w.fact(interp.ModelNote, t.e.Server, 0, "not everything could be asked of the services: "+text)
+	return nil
 }
 
 // firstLook surveys the effect's server before anything is begun. The result is not nil where the action ends with it.
@@ -58,8 +89,8 @@ func (t *task) firstLook(ctx context.Context) (status, *result) {
 }
 
 // tellTo asks the server to stop or to start services, until it is known to have taken it: asking twice does no harm. The
-// result is nil where the server has taken it.
-func (t *task) tellTo(ctx context.Context, script scripts.Script, args any) *result {
+// result is nil where the server has taken it, with what it could not ask of single services.
+func (t *task) tellTo(ctx context.Context, script scripts.Script, args any) (errors []string, r *result) {
 	doubt := false
 	for since := t.w.clock.now(); ; {
 		var asked scripts.Asked
@@ -67,7 +98,7 @@ func (t *task) tellTo(ctx context.Context, script scripts.Script, args any) *res
 		var r result
 		switch {
 		case err == nil:
-			return nil
+			return asked.Errors, nil
 		case ctx.Err() != nil:
 			r = cut()
 		case refused(err):
@@ -82,13 +113,13 @@ func (t *task) tellTo(ctx context.Context, script scripts.Script, args any) *res
 		default:
 			r = cut()
 		}
-		return &r
+		return nil, &r
 	}
 }
 
-// untilStopped polls until every service has stopped.
+// untilStopped polls until every service has stopped that a stop waits for.
 func (t *task) untilStopped(ctx context.Context) *result {
-	told, forced := t.w.clock.now(), false
+	told, forced, webAsked := t.w.clock.now(), false, false
 	for pace := newPacer(); ; {
 		s, err := t.w.look(ctx, t.server(), scripts.SurveyArgs{Activity: true})
 		var r result
@@ -101,7 +132,7 @@ func (t *task) untilStopped(ctx context.Context) *result {
 			return &r
 		case s.readable() != nil:
 			t.note("the services cannot be read: %s", why(s.readable()))
-		case len(s.notStopped()) == 0:
+		case len(s.toStop()) == 0:
 			r = done("")
 			return &r
 		default:
@@ -109,13 +140,19 @@ func (t *task) untilStopped(ctx context.Context) *result {
 		}
 		if now := t.w.clock.now(); now-told >= tellDrain && s.readable() == nil {
 			told = now
-			t.w.fact(interp.StillDraining, t.e.Server, s.sessions(), "still to stop: "+some(s.notStopped()))
+			t.w.fact(interp.StillDraining, t.e.Server, s.sessions(), "still to stop: "+some(s.toStop()))
+		}
+		if s.readable() == nil && s.webAlone() && !webAsked {
+			webAsked = true
+			if _, r := t.tellTo(ctx, scripts.Stop, scripts.StopArgs{Names: []string{web}, Run: t.w.jobs()}); r != nil {
+				return r
+			}
 		}
 		if s.readable() == nil && s.brokenCounter() && !forced {
 			// Nothing but a counter is left: it shows calls by the thousand million and never drains.
 			forced = true
 			t.w.fact(interp.ModelNote, t.e.Server, 0, response+" counts an impossible number of calls and is stopped without draining")
-			if r := t.tellTo(ctx, scripts.Stop, scripts.StopArgs{Names: []string{response}, Run: t.w.jobs()}); r != nil {
+			if _, r := t.tellTo(ctx, scripts.Stop, scripts.StopArgs{Names: []string{response}, Run: t.w.jobs()}); r != nil {
 				return r
 			}
 		}
@@ -127,9 +164,13 @@ func (t *task) untilStopped(ctx context.Context) *result {
 }
 
 func (t *task) noteStopping(s status) {
-	left := s.notStopped()
+	left := s.toStop()
 	if n := s.sessions(); n > 0 && len(s.in("Paused", "PausePending")) > 0 {
 		t.note("%d sessions are left; still to stop: %s", n, some(left))
+		return
+	}
+	if s.ActivityError != "" {
+		t.note("still to stop: %s; how many sessions are left cannot be read: %s", some(left), clean(s.ActivityError))
 		return
 	}
 	t.note("still to stop: %s", some(left))
@@ -141,10 +182,10 @@ func (t *task) lookStop(ctx context.Context) result {
 	switch {
 	case r != nil:
 		return *r
-	case len(s.notStopped()) == 0:
+	case len(s.toStop()) == 0:
 		return done("")
 	case len(s.ending()) > 0:
-		return result{outcome: interp.Going, text: "still to stop: " + some(s.notStopped())}
+		return result{outcome: interp.Going, text: "still to stop: " + some(s.toStop())}
 	}
 	return result{outcome: interp.NotBegun}
 }
@@ -179,10 +220,23 @@ func (t *task) start(ctx context.Context) result {
 		return failed("the services are disabled; Invoke-CsComputerFailBack enables them")
 	}
 	if !t.e.Attach || len(s.starting()) == 0 {
-		if r := t.tellTo(ctx, scripts.Start, scripts.StartArgs{Run: t.w.jobs()}); r != nil {
+		errors, r := t.tellTo(ctx, scripts.Start, scripts.StartArgs{Run: t.w.jobs()})
+		if r == nil {
+			r = t.inVain(ctx, errors, func(now status) bool {
+				return len(now.starting()) == 0 && len(now.missing(expected)) >= len(s.missing(expected))
+			})
+		}
+		if r != nil {
 			return *r
 		}
 	}
+	return t.untilStarted(ctx, expected)
+}
+
+// untilStarted polls until every service runs that has to. Where the web server alone does not it is asked for by itself: a
+// stop may have stopped it so.
+func (t *task) untilStarted(ctx context.Context, expected []string) result {
+	webAsked := false
 	for pace := newPacer(); ; {
 		s, err := t.w.look(ctx, t.server(), scripts.SurveyArgs{})
 		switch {
@@ -196,6 +250,13 @@ func (t *task) start(ctx context.Context) result {
 			return done("")
 		default:
 			t.note("these do not run yet: %s", some(s.missing(expected)))
+			v, ok := s.service(web)
+			if !webAsked && ok && v.State == "Stopped" && len(s.missing(expected)) == 1 && slices.Contains(expected, web) {
+				webAsked = true
+				if _, r := t.tellTo(ctx, scripts.Start, scripts.StartArgs{Names: []string{web}, Run: t.w.jobs()}); r != nil {
+					return *r
+				}
+			}
 		}
 		if !pace.wait(ctx, &t.w.clock) {
 			return cut()
@@ -238,7 +299,7 @@ func (t *task) look(ctx context.Context) result {
 	case interp.Restart:
 		return t.lookRestart(ctx)
 	case interp.FailoverServer, interp.FailbackServer:
-		return t.lookJob(ctx, t.moveJob())
+		return t.lookMove(ctx)
 	}
 	return result{outcome: interp.CannotTell, text: "nothing can be told of this action"}
 }

@@ -510,16 +510,50 @@ func TestBackupSteady(t *testing.T) {
 	}
 }
 
+func TestPrimaryIsPrincipal(t *testing.T) {
+	row := func(name, primary, mirror string) Database {
+		return Database{Name: name, Primary: primary, Mirror: mirror}
+	}
+	alone := row("rtcxds", NoMirror, NoMirror)
+	online, offline := UserStore{"UserDatabase:sql01", "True"}, UserStore{"UserDatabase:sql01", "False"}
+	for name, c := range map[string]struct {
+		rows   []Database
+		stores []UserStore
+		old    bool // a product without mirrors
+		want   bool
+	}{
+		"mirrored":                      {rows: []Database{row("rtcxds", "Principal", "Mirror"), row("RtcShared", "principal", "Mirror")}, want: true},
+		"on the mirror":                 {rows: []Database{row("rtcxds", "Mirror", "Principal")}, stores: []UserStore{online}},
+		"one on the mirror":             {rows: []Database{row("rtcxds", "Principal", "Mirror"), row("rtcab", "Mirror", "Principal")}},
+		"the primary is lost":           {rows: []Database{row("rtcxds", NoMirror, "Principal")}, stores: []UserStore{online}},
+		"one is lost":                   {rows: []Database{row("rtcab", "Principal", "Mirror"), alone}, stores: []UserStore{online}},
+		"no mirror":                     {rows: []Database{alone}, stores: []UserStore{online}, want: true},
+		"no mirror, and lost":           {rows: []Database{alone}, stores: []UserStore{offline}},
+		"no mirror, one of two is lost": {rows: []Database{alone}, stores: []UserStore{online, offline}},
+		"no mirror, and not asked":      {rows: []Database{alone}},
+		"only others have no mirror":    {rows: []Database{row("rtcxds", "Principal", "Mirror"), row("lcscdr", NoMirror, NoMirror)}, want: true},
+		"only others are mirrored":      {rows: []Database{alone, row("lcscdr", "Principal", "Mirror")}, stores: []UserStore{online}, want: true},
+		"no user store":                 {rows: []Database{row("lcscdr", "Principal", "Mirror")}, stores: []UserStore{online}},
+		"no rows":                       {stores: []UserStore{online}},
+		"another word":                  {rows: []Database{row("rtcxds", "Suspended", NoMirror)}, stores: []UserStore{online}},
+		"another answer":                {rows: []Database{alone}, stores: []UserStore{{"UserDatabase:sql01", "1"}}},
+		"a product without mirrors":     {stores: []UserStore{online}, old: true, want: true},
+		"the same, lost":                {stores: []UserStore{offline}, old: true},
+		"the same, not asked":           {old: true},
+	} {
+		r := &MirrorResult{Databases: c.rows, Stores: c.stores, Mirroring: !c.old}
+		if got := r.PrimaryIsPrincipal(); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
 func TestPoolFactsFailClosed(t *testing.T) {
 	for state, want := range map[string][2]bool{"FailedOver": {true, true}, "Active": {false, true}, "FailedBack": {false, true},
 		"FailingOver": {false, false}, "2": {false, false}} {
 		if over, known := (RegistrarResult{State: state}).FailedOver(); over != want[0] || known != want[1] {
 			t.Errorf("%s: %v %v", state, over, known)
 		}
-	}
-	if (&MirrorResult{}).PrimaryIsPrincipal() || (&MirrorResult{Databases: []Database{{Primary: "Mirror"}}}).PrimaryIsPrincipal() ||
-		!(&MirrorResult{Databases: []Database{{Primary: "Principal"}}}).PrimaryIsPrincipal() {
-		t.Error("PrimaryIsPrincipal")
 	}
 	edges := &EdgeResult{Edges: []EdgePool{{Pool: "edge1", NextHop: "Pool01.contoso.com"}, {Pool: "edge2", NextHop: "pool02"}}}
 	if got, err := edges.NextHopOf("pool01.contoso.com"); err != nil || len(got) != 1 || got[0] != "edge1" {

@@ -296,7 +296,8 @@ type ComputerArgs struct {
 
 // Done is the answer of a cmdlet that returns nothing.
 type Done struct {
-	Done bool `json:"done"`
+	Done   bool     `json:"done"`
+	Errors []string `json:"errors"` // what it could not do and went on: the state tells what came of it
 }
 
 func (d *Done) check() error {

@@ -215,6 +215,40 @@ func TestJobsAreNoBackgroundTasks(t *testing.T) {
 	}
 }
 
+// A cmdlet that changes something is not ended half way by an error that would not end it, what it could not do is told, and
+// what it returns, if anything, is not taken for the script's answer.
+func TestCmdletsThatChangeSomethingComeToTheirEnd(t *testing.T) {
+	cmdlet := regexp.MustCompile(`\b(?:Stop|Start|Invoke)-Cs\w+ @options`)
+	n := 0
+	for name, text := range sources(t) {
+		for _, i := range cmdlet.FindAllStringIndex(text, -1) {
+			n++
+			if !strings.HasSuffix(text[:i[0]], "$null = ") {
+				t.Errorf("%s: %s returns into the answer", name, text[i[0]:i[1]])
+			}
+			_, after, _ := strings.Cut(text[i[1]:], "\n")
+			line, _, _ := strings.Cut(after, "\n")
+			if !strings.Contains(line, "ConvertTo-LrunProblems $problems") {
+				t.Errorf("%s: nobody reads what %s could not do", name, text[i[0]:i[1]])
+			}
+		}
+		if cmdlet.MatchString(text) && (!strings.Contains(text, "ErrorAction = 'Continue'; ErrorVariable = 'problems' }") || !strings.Contains(text, "errors = $errors }")) {
+			t.Errorf("%s: an error ends the cmdlet, or is not told", name)
+		}
+	}
+	if n != 9 {
+		t.Errorf("%d calls of such cmdlets", n)
+	}
+}
+
+// The settings of a pool are not asked for by name: where it has none of its own that is an error, and means nothing.
+func TestThePoolStateIsAskedForByScope(t *testing.T) {
+	text := Registrar.Text()
+	if strings.Contains(text, "Get-CsRegistrarConfiguration -Identity") || !strings.Contains(text, "Get-CsRegistrarConfiguration -Filter 'service:*'") {
+		t.Error("it is asked for by name")
+	}
+}
+
 // What changes a pool never asks a question that nobody would answer.
 func TestUnattended(t *testing.T) {
 	asks := regexp.MustCompile(`(Invoke-Cs\w+Fail\w+|Stop-CsWindowsService) @options`)

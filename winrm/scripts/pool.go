@@ -160,11 +160,13 @@ func (r *EdgeResult) NextHopOf(pool string) ([]string, error) {
 
 // MirrorResult lists the databases of a pool.
 type MirrorResult struct {
-	Databases []Database `json:"databases"`
+	Databases   []Database  `json:"databases"`
+	Mirroring   bool        `json:"mirroring"` // the product has a cmdlet about mirrors
+	Stores      []UserStore `json:"stores"`    // asked for where no mirror is seen
+	StoresError string      `json:"storesError"`
 }
 
-// Database is one database with its mirroring state. A pool without a mirror says
-// DatabaseInaccessibleOrMirroringNotEnabled.
+// Database is one database with its mirroring state.
 type Database struct {
 	Name          string `json:"name"`
 	Primary       string `json:"primary"` // Principal, Mirror ...
@@ -173,15 +175,52 @@ type Database struct {
 	StatusMirror  string `json:"statusMirror"`
 }
 
-// PrimaryIsPrincipal reports that every database was seen as principal on the primary server, so that its vote in
-// the pool's quorum counts. No database, or any other state, does not say so.
+// NoMirror is what a database says on both sides where it has no mirror, and also where it is lost.
+const NoMirror = "DatabaseInaccessibleOrMirroringNotEnabled"
+
+// UserStore is a user database of a pool with the answer of the cmdlet that connects to it.
+type UserStore struct {
+	Name   string `json:"name"`
+	Online string `json:"online"` // True or False
+}
+
+// userStore reports whether a database belongs to the user store, which carries the vote. What calls are recorded in, say,
+// does not, and is often without a mirror.
+func (d Database) userStore() bool {
+	switch strings.ToLower(d.Name) {
+	case "rtcxds", "rtcshared", "rtcab":
+		return true
+	}
+	return false
+}
+
+// PrimaryIsPrincipal reports that the primary's vote in the pool's quorum counts: every database of the user store was seen
+// as principal on the primary server, or has no mirror and is online. Nothing seen, or any other state, does not say so.
 func (r *MirrorResult) PrimaryIsPrincipal() bool {
+	principals, alone := 0, 0
 	for _, d := range r.Databases {
-		if !strings.EqualFold(d.Primary, "Principal") {
+		switch {
+		case !d.userStore():
+		case strings.EqualFold(d.Primary, "Principal"):
+			principals++
+		case strings.EqualFold(d.Primary, NoMirror) && strings.EqualFold(d.Mirror, NoMirror):
+			alone++
+		default:
 			return false
 		}
 	}
-	return len(r.Databases) > 0
+	switch {
+	case principals > 0 && alone == 0:
+		return true
+	case principals > 0, alone == 0 && r.Mirroring:
+		return false
+	}
+	for _, s := range r.Stores {
+		if !strings.EqualFold(s.Online, "True") {
+			return false
+		}
+	}
+	return len(r.Stores) > 0
 }
 
 // ComputersArgs asks for the servers of a pool.

@@ -23,6 +23,7 @@ type SurveyResult struct {
 	Pending       []string    `json:"pending"`   // reasons for a reboot
 	Services      []Service   `json:"services"`
 	ServicesError string      `json:"servicesError"` // why Get-CsWindowsService failed: Services then hold Windows' view alone
+	ActivityError string      `json:"activityError"` // why the activity could not be read: every service is without one
 	Versions      []Component `json:"versions"`
 	VersionsError string      `json:"versionsError"`
 	Ports         []Port      `json:"ports"`
@@ -201,7 +202,8 @@ type StartArgs struct {
 
 // Asked is the answer to a request that is under way.
 type Asked struct {
-	Asked bool `json:"asked"`
+	Asked  bool     `json:"asked"`
+	Errors []string `json:"errors"` // what could not be asked of single services; the others were asked
 }
 
 func (a *Asked) check() error {

@@ -1,15 +1,22 @@
 # Fails a pool over to its backup pool. A job; run on a front end of the backup pool.
 # args: pool, disaster (bool) the pool is down: data not copied yet is lost; waitSeconds (0 = the cmdlet's default)
-# out:  done
+# out:  done, errors (what the cmdlet could not do and went on)
 param($a)
 # include: lib-cs
 $null = Import-LrunModule
-$options = @{ PoolFqdn = [string]$a.pool; Confirm = $false; Verbose = $true }
+
+# An error that does not end the cmdlet must not end it half way. What came of it shows in the state.
+$problems = @()
+$options = @{ PoolFqdn = [string]$a.pool; Confirm = $false; Verbose = $true; ErrorAction = 'Continue'; ErrorVariable = 'problems' }
 if ($a.disaster -eq $true) {
     $options.DisasterMode = $true
 }
 if ([int]$a.waitSeconds -gt 0) {
     $options.WaitTime = [TimeSpan]::FromSeconds([int]$a.waitSeconds)
 }
-Invoke-CsPoolFailOver @options
-@{ done = $true }
+$null = Invoke-CsPoolFailOver @options
+$errors = @(ConvertTo-LrunProblems $problems)
+foreach ($text in $errors) {
+    Write-Warning $text
+}
+@{ done = $true; errors = $errors }

@@ -58,3 +58,19 @@ function Get-LrunView($object) {
     }
     return $text
 }
+
+# What a cmdlet could not do, as texts, each once: from the variable that -ErrorVariable has filled.
+function ConvertTo-LrunProblems($records) {
+    $texts = @()
+    foreach ($record in @($records)) {
+        if ($record -is [System.Management.Automation.ErrorRecord]) {
+            $text = [string]$record.Exception.Message
+        } else {
+            $text = [string]$record
+        }
+        if ($text -and $texts -notcontains $text) {
+            $texts += $text
+        }
+    }
+    return $texts
+}

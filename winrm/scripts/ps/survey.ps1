@@ -1,7 +1,8 @@
 # What one server looks like now. Reads only.
 # args: activity (bool) also reads the activity level of each service, which takes longer
 #       ports    (list of int) tries a new connection to each
-# out:  fqdn, now, boot, bootNonce, pending, services, servicesError, versions, versionsError, ports
+# out:  fqdn, now, boot, bootNonce, pending, services, servicesError, activityError,
+#       versions, versionsError, ports
 param($a)
 # include: lib-cs
 # include: lib-boot
@@ -36,11 +37,19 @@ function Test-LrunPort($port) {
 
 $cs = @{}
 $servicesError = ''
+$activityError = ''
 try {
     $null = Import-LrunModule
+    $found = $null
     if ($a.activity) {
-        $found = @(Get-CsWindowsService)
-    } else {
+        # The activity comes from performance counters, which can be broken on a server that is well otherwise.
+        try {
+            $found = @(Get-CsWindowsService)
+        } catch {
+            $activityError = [string]$_.Exception.Message
+        }
+    }
+    if ($null -eq $found) {
         $found = @(Get-CsWindowsService -ExcludeActivityLevel)
     }
     foreach ($s in $found) {
@@ -107,6 +116,7 @@ if ([string]$network.DomainName) {
     pending       = @(Get-LrunPendingReboot)
     services      = $services
     servicesError = $servicesError
+    activityError = $activityError
     versions      = $versions
     versionsError = $versionsError
     ports         = $ports
