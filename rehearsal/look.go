@@ -44,6 +44,9 @@ func survey(c *call) {
 		FQDN: s.name, Now: s.night.clock().Format(dotnet), Boot: s.boot, BootNonce: s.nonce, Pending: s.pending(),
 		Services: s.services(args.Activity), Versions: s.versions(), Ports: []scripts.Port{},
 	}
+	if args.Jobs {
+		r.Jobs = s.jobsGoing()
+	}
 	for _, port := range args.Ports {
 		r.Ports = append(r.Ports, scripts.Port{Port: port, Accepts: accepts && slices.Contains(ports, port)})
 	}

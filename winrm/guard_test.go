@@ -38,11 +38,10 @@ func (r *rig) cutOff(t *testing.T, run, runbook string) {
 const upgradeOnly = "for each domain:\n  upgrade with \"C:\\Updates\\LyncServerUpdateInstaller.exe\" within 2h\nend\n"
 
 // A run is cut off from its installer, and its mark is gone before the installer is. Whatever a second run begins on that
-// server is refused, and preflight tells why. A stop is not among it: the installer has stopped the services, so that there is
-// nothing to be asked for.
+// server is refused, and preflight tells why.
 func TestTheInstallerOfAnotherRunIsLeftAlone(t *testing.T) {
 	for name, step := range map[string]string{
-		"start": "start within 10m", "restart": "restart within 30m",
+		"stop": "stop within 10m", "start": "start within 10m", "restart": "restart within 30m",
 		"upgrade": `upgrade with "C:\Updates\LyncServerUpdateInstaller.exe" within 1h`, "run": "run \"Get-Date\" within 10m",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -82,4 +81,26 @@ func TestTheInstallerOfAnotherRunIsLeftAlone(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A server is failed over by a cmdlet on the management host, where nobody sees what is going on the server itself.
+func TestAServerUnderAnotherRunIsNotMoved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := serveOn(t, memnet.New(), "contoso-3", "faults: [{server: fe01.contoso.com, on: upgrade, is: hang}]",
+			func(o *rehearsal.Options, c *winrm.Credentials) {
+				shortNight(o, c)
+				o.TimeScale, o.Pool.Connect.Via = 1, "mgmt01.contoso.com"
+			})
+		r.cutOff(t, "the-first-run", "for each domain:\n  failover server within 2h\n"+strings.TrimPrefix(upgradeOnly, "for each domain:\n"))
+		for _, step := range []string{"failover server within 1h", "failback server within 1h"} {
+			got, _ := r.exec(t, "for each domain:\n  "+step+"\nend\n")
+			name, _, _ := strings.Cut(step, " within")
+			if want := []string{"start " + name, name + " failed"}; !slices.Equal(got["fe01.contoso.com"], want) {
+				t.Errorf("the second run: %v, want %v", got, want)
+			}
+		}
+		if r.has(rehearsal.EventCollided) || r.has(rehearsal.EventInstallCut) {
+			t.Error("the installer of the first run was disturbed")
+		}
+	})
 }

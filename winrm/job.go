@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,6 +29,11 @@ type job struct {
 func jobsOf(p *pool.Pool, run string) string {
 	sum := sha256.Sum256([]byte(p.Name + "\x00" + run))
 	return hex.EncodeToString(sum[:8])
+}
+
+// foreignJobs lists the jobs that are not of the run whose own begin so.
+func foreignJobs(jobs []string, ours string) []string {
+	return slices.DeleteFunc(slices.Clone(jobs), func(job string) bool { return strings.HasPrefix(job, ours+"-") })
 }
 
 // jobs is what the names of this run's jobs begin with.

@@ -270,8 +270,7 @@ func checkOthers(r *Report, f *scripts.FactsResult, name string) {
 // checkJobs: what other runs have left going, whether their marks live or not. ours is what the jobs of a run that goes on
 // begin with.
 func checkJobs(r *Report, f *scripts.FactsResult, name, ours string) {
-	others := slices.DeleteFunc(slices.Clone(f.Jobs), func(job string) bool { return strings.HasPrefix(job, ours+"-") })
-	if len(others) > 0 {
+	if others := foreignJobs(f.Jobs, ours); len(others) > 0 {
 		r.add(Fail, "other runs", name, "work that another run has begun is still going: %s. Let that run go on with lrun resume, or wait for its end", some(others))
 	}
 }

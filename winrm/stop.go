@@ -68,11 +68,17 @@ func (t *task) inVain(ctx context.Context, errors []string, nothing func(status)
 	return nil
 }
 
-// firstLook surveys the effect's server before anything is begun. The result is not nil where the action ends with it.
+// firstLook surveys the effect's server before anything is begun. The result is not nil where the action ends with it: the
+// server does not answer, or a job of another run is going on it. What would disturb that is refused by the server itself
+// too, but not where a cmdlet on another host does it, nor where nothing has to be asked of the server.
 func (t *task) firstLook(ctx context.Context) (status, *result) {
-	s, err := t.w.look(ctx, t.server(), scripts.SurveyArgs{Activity: true})
+	s, err := t.w.look(ctx, t.server(), scripts.SurveyArgs{Activity: true, Jobs: true})
 	if err == nil {
 		err = s.readable()
+	}
+	var others []string
+	if s.SurveyResult != nil {
+		others = foreignJobs(s.Jobs, t.w.jobs())
 	}
 	switch {
 	case ctx.Err() != nil:
@@ -83,6 +89,9 @@ func (t *task) firstLook(ctx context.Context) (status, *result) {
 		if s.SurveyResult != nil {
 			r = failed("the services cannot be read: %s", why(err))
 		}
+		return s, &r
+	case len(others) > 0:
+		r := failed("another job is under way on this server, and has to end first: %s", some(others))
 		return s, &r
 	}
 	return s, nil

@@ -12,6 +12,7 @@ import (
 type SurveyArgs struct {
 	Activity bool  `json:"activity"` // the activity of each service too; slower
 	Ports    []int `json:"ports"`    // to be tried with a new connection
+	Jobs     bool  `json:"jobs"`     // the jobs that are going too
 }
 
 // SurveyResult is one server as it is now.
@@ -27,6 +28,7 @@ type SurveyResult struct {
 	Versions      []Component `json:"versions"`
 	VersionsError string      `json:"versionsError"`
 	Ports         []Port      `json:"ports"`
+	Jobs          []string    `json:"jobs"` // where they were asked for: those that are going, of any run, but for those that only read
 }
 
 // Service is one Windows service.

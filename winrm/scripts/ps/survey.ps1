@@ -1,11 +1,13 @@
 # What one server looks like now. Reads only.
 # args: activity (bool) also reads the activity level of each service, which takes longer
 #       ports    (list of int) tries a new connection to each
+#       jobs     (bool) also lists the jobs that are going, but for those that only read
 # out:  fqdn, now, boot, bootNonce, pending, services, servicesError, activityError,
-#       versions, versionsError, ports
+#       versions, versionsError, ports, jobs
 param($a)
 # include: lib-cs
 # include: lib-boot
+# include: lib-job
 # include: lib-pending
 # include: lib-version
 
@@ -101,6 +103,11 @@ foreach ($port in @($a.ports)) {
     }
 }
 
+$jobs = @()
+if ($a.jobs) {
+    $jobs = @(Get-LrunJobsGoing)
+}
+
 # Neither the name nor the addresses are asked of DNS, whose failure must not hide the services.
 $network = [System.Net.NetworkInformation.IPGlobalProperties]::GetIPGlobalProperties()
 $fqdn = [string]$network.HostName
@@ -120,4 +127,5 @@ if ([string]$network.DomainName) {
     versions      = $versions
     versionsError = $versionsError
     ports         = $ports
+    jobs          = $jobs
 }
