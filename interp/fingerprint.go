@@ -219,6 +219,20 @@ func (m *Machine) Turn() (pool.Set, int) {
 	return m.st.turn, int(m.domainOf(mainTask))
 }
 
+// Ahead is the set of servers on which the turn under way may still begin something; or a handler, if one does anything on
+// servers.
+func (m *Machine) Ahead(handlers bool) pool.Set {
+	switch s := m.st; {
+	case s.finished, s.handler != 0 && !handlers:
+		return 0
+	case s.handler != 0:
+		return s.took & s.unverified
+	case s.inTurn():
+		return s.turn
+	}
+	return 0
+}
+
 // Progress is the set of servers that are done with the upgrade, and of those that are still due.
 func (m *Machine) Progress() (done, remaining pool.Set) { return m.progressSets() }
 

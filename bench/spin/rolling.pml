@@ -75,7 +75,7 @@
 #define SETTLE  721                      /* replicas are built again this long after a server came back, at the latest */
 #define BIT(i)  (1 << (turn*M + (i)))    /* the i-th server of the turn */
 #define TURN    (((1 << M) - 1) << (turn*M))
-#define RUNNING (ALL & ~(out | dead))
+#define RUNNING (up & ~dead)
 
 /* Places: of the runbook, and of a server in it; what stands behind a step is where the next one begins. */
 #define HEAD      0
@@ -131,6 +131,8 @@
 #define SURE      0
 #define MAYBE     1   /* it may or may not have reached the server */
 #define BEGUN     2
+#define RISING    3   /* it was given up, and the server comes up all the same: after `rise` at the latest, if not NEVER */
+#define NEVER     (-1)
 
 /* What the readiness cmdlet says: the truth, or something else for as long as it likes. */
 #define TRUTHFUL  0
@@ -140,6 +142,7 @@
 #define SAYS_GARBLED 4
 #define SAYS_NOTHING 5
 #define SAYS_READY 6
+#define SAYS_LATE 7   /* it does not answer until it is given up */
 
 /* A reading. */
 #define R_READY   0
@@ -157,7 +160,10 @@
 byte  faults = K;
 byte  cond = TRUTHFUL;
 short rebuild;            /* replicas may still be built for so long */
+short up = ALL;
 short out, dead, sick, fresh, stopped, installed;
+bit   noQuorum;           /* the pool lost its quorum: what ran has stopped, and nothing starts … */
+short waiting;            /* … until enough servers wait for it */
 bit   justDied;           /* a server died since the last event, at any moment until the next one */
 byte  guards;
 bit   passed;             /* the latest reading let the turn begin */
@@ -177,13 +183,18 @@ short age, seen;          /* how old it is, and who ran then */
 /* The effect of the runbook itself. */
 short mrest, mtakes, mlim;  /* it ends so long from now, takes so long, and may take so long; 0 where it ends by its bound */
 bit   mslow, mhung, mbound, mlate;
+bit   mbeyond;            /* its range goes beyond its bound */
+bit   mbars;              /* it is refused as it begins */
 byte  mlimbo, mstarts;
 short msince;             /* how long ago its step began */
 
 /* The servers of the turn. */
 byte  at[M], st[M], limbo[M], starts[M], try[M];
 short rest[M], takes[M], lim[M], since[M];
-bit   slow[M], hung[M], bound[M], late[M], struck[M], wasUp[M];
+bit   slow[M], hung[M], bound[M], late[M], struck[M], wasUp[M], wasOut[M];
+bit   beyond[M];
+bit   stuck[M];           /* the services start, and wait for the quorum */
+short rise[M];
 
 /* What follows from the rest: whose effect ends next (M: the runbook's own), and the truth for a reading. */
 byte  next = M;
@@ -194,6 +205,7 @@ bit   insufficient, mayStop, keepsQuorum;
 
 hidden short e, x, n, c, who, stopping, members;
 hidden byte i, j, r, ok, live, then, what, mine, tooLate;
+hidden short slack, spent;
 
 #define COUNT(from, to) to = (from) - (((from) >> 1) & 21845); to = (to & 13107) + ((to >> 2) & 13107); to = (to + (to >> 4)) & 3855; to = (to + (to >> 8)) & 31
 #define VOTES(set) x = (set) & VOTING; COUNT(x, n)
@@ -253,15 +265,16 @@ inline truth() {
   fi
 }
 
-/* Time passes until an effect ends that ends in s. */
+/* Time passes until an effect ends that ends in s. It might have been shorter by `slack`, and then the replicas had less. */
 inline pass(s) {
   if
   :: s > 0 ->
     if
-    :: justDied                        /* the server may have died just before this */
+    :: justDied || slack >= s          /* the server may have died just before this */
     :: else ->
+      x = (slack > 0 -> s - slack : s);
       if
-      :: rebuild > s -> rebuild = rebuild - s
+      :: rebuild > x -> rebuild = rebuild - x
       :: else -> rebuild = 0; fresh = 0
       fi
     fi;
@@ -283,11 +296,14 @@ inline pass(s) {
         if :: st[i] != DOUBT -> rest[i] = rest[i] - s :: else fi
       :: else
       fi;
+      if :: rise[i] > 0 -> rise[i] = rise[i] - s + (slack < s -> slack : s) :: else fi;
+      assert(rise[i] >= NEVER);        /* nothing here takes so long that such a server is up again */
       i++
     :: else -> break
     od
   :: else
   fi;
+  slack = 0;
   justDied = 0
 }
 
@@ -311,28 +327,37 @@ inline pass(s) {
 #define FAIL_    16   /* the runbook's own step has failed */
 #define END_     17   /* on failure */
 
-inline clearMain() { mrest = 0; mtakes = 0; mlim = 0; mslow = 0; mhung = 0; mlate = 0 }
-inline closeMain() { clearMain(); mbound = 0; mstarts = 0; msince = 0; tries = 0; onlyBusy = 0; onlyDomain = 0 }
+inline clearMain() { mrest = 0; mtakes = 0; mlim = 0; mslow = 0; mhung = 0; mlate = 0; mbars = 0 }
+inline closeMain() { clearMain(); mbeyond = 0; mbound = 0; mstarts = 0; msince = 0; tries = 0; onlyBusy = 0; onlyDomain = 0 }
 inline finish(how) { ending = how; doing = NOTHING; then = 0 }
 
-inline clear(k) { rest[k] = 0; takes[k] = 0; lim[k] = 0; slow[k] = 0; hung[k] = 0; late[k] = 0; struck[k] = 0 }
-inline close(k) { clear(k); since[k] = 0; starts[k] = 0; bound[k] = 0; try[k] = 0; if :: limbo[k] == SURE -> wasUp[k] = 0 :: else fi }
+inline clear(k) { rest[k] = 0; takes[k] = 0; lim[k] = 0; slow[k] = 0; hung[k] = 0; late[k] = 0; struck[k] = 0; stuck[k] = 0 }
+inline close(k) { clear(k); since[k] = 0; starts[k] = 0; bound[k] = 0; try[k] = 0; if :: limbo[k] == SURE -> wasUp[k] = 0; wasOut[k] = 0; beyond[k] = 0 :: else fi }
 inline verify(k) { st[k] = ACTING; touched = touched | BIT(k); since[k] = 0; rest[k] = 30; takes[k] = 30 }
 
 /* The longest that an action takes within its bound, or the shortest where none keeps it. */
-#define INSIDE(p, within) (HIGH(p) < within -> HIGH(p) : (LOW(p) < within -> within - 1 : LOW(p)))
+#define INSIDE(p, within) (HIGH(p) <= within -> HIGH(p) : (LOW(p) <= within -> within : LOW(p)))
+
+/* Replicas are built anew. */
+inline unsettle() { if :: rebuild == 0 -> fresh = 0 :: else fi; rebuild = SETTLE }
 
 inline act(k, within) {
   assert(at[k] != UPGRADE || !(installed & BIT(k)));             /* upgrade-once */
   assert(at[k] != UPGRADE || ((stopped | dead) & BIT(k)));       /* stopped-first */
   assert(limbo[k] == SURE || at[k] != UPGRADE);                  /* hands-off */
-  wasUp[k] = !(out & BIT(k));
-  out = out | BIT(k); fresh = fresh & ~BIT(k);
+  wasUp[k] = ((up & BIT(k)) != 0); wasOut[k] = ((out & BIT(k)) != 0);
+  if
+  :: at[k] == STOP2 && !noQuorum && !((stopped | dead) & BIT(k)) -> unsettle()
+  :: else
+  fi;
+  waiting = waiting & ~BIT(k);
+  up = up & ~BIT(k); out = out | BIT(k); fresh = fresh & ~BIT(k);
   touched = touched | BIT(k); took = took | BIT(k); unverified = unverified | BIT(k); down = down | BIT(k);
   st[k] = ACTING; limbo[k] = SURE;
   takes[k] = INSIDE(at[k], within);
   lim[k] = within;
-  if :: takes[k] >= within -> takes[k] = within; late[k] = 1; lim[k] = 0 :: else fi;
+  beyond[k] = (HIGH(at[k]) > within);
+  if :: takes[k] > within -> takes[k] = within; late[k] = 1; lim[k] = 0 :: else fi;
   rest[k] = takes[k]
 }
 
@@ -340,11 +365,23 @@ inline advance() {
   if
   :: then == DONE_ ->
     if
-    :: at[next] <= STOP2 -> stopped = stopped | BIT(next); at[next] = UPGRADES
+    :: at[next] <= STOP2 ->
+      if :: at[next] == STOP && !(stopped & BIT(next)) -> unsettle() :: else fi;
+      stopped = stopped | BIT(next); at[next] = UPGRADES
     :: at[next] == UPGRADE -> installed = installed | BIT(next); at[next] = RESTARTS
     :: at[next] == RESTART ->
-      if :: rebuild == 0 -> fresh = 0 :: else fi;
-      rebuild = SETTLE; out = out & ~BIT(next); fresh = fresh | BIT(next); stopped = stopped & ~BIT(next);
+      stopped = stopped & ~BIT(next);
+      who = BIT(next);
+      if
+      :: noQuorum ->                   /* those that wait make up enough by now */
+        who = waiting | BIT(next); noQuorum = 0; waiting = 0; i = 0;
+        do
+        :: i < M -> if :: stuck[i] -> stuck[i] = 0; takes[i] = takes[i] - rest[i]; rest[i] = 0 :: else fi; i++
+        :: else -> break
+        od
+      :: else
+      fi;
+      unsettle(); up = up | who; out = out & ~who; fresh = fresh | who;
       down = down & ~BIT(next); at[next] = VERIFIES
     :: at[next] == VERIFY -> down = down & ~BIT(next); unverified = unverified & ~BIT(next); at[next] = HOLD
     fi;
@@ -395,6 +432,7 @@ inline advance() {
   if
   :: then == READ_ ->
     clearMain();
+    if :: RUNNING == 0 -> what = R_UNREAD; mine = 0 :: else fi;   /* nobody is there to ask */
     passed = (what == R_READY && mine);
     if
     :: passed -> guards = guards & G_QUORUM; allows = 1; age = 0; seen = RUNNING; then = STOPS_
@@ -404,7 +442,7 @@ inline advance() {
       onlyBusy = (onlyBusy && what == R_BUSY);
       onlyDomain = (onlyDomain && what == R_READY);
       if
-      :: tries < 3 -> doing = PAUSE; mrest = 600; mtakes = 600; then = 0
+      :: tries < 3 -> doing = PAUSE; mrest = 600 - spent; mtakes = mrest; then = 0
       :: else -> then = (onlyBusy -> FAILOVER_ : FAIL_)
       fi
     fi
@@ -489,8 +527,8 @@ inline advance() {
   :: then == HOLD_ ->
     place = HOLD; doing = HOLDING;
     truth();
-    mtakes = (insufficient -> 7200 : 1200 + rebuild);
-    if :: mtakes >= 7200 -> mtakes = 7200; mlate = 1 :: else fi;
+    mtakes = (insufficient -> 7201 : 1200 + (rebuild + 59) / 60 * 60);   /* it reads once a minute */
+    if :: mtakes > 7200 -> mtakes = 7200; mlate = 1 :: else fi;
     mrest = mtakes; then = 0
   :: then == FAILOVER_ -> closeMain(); place = FAILOVER; e = 3600; then = MAIN_
   :: else
@@ -500,10 +538,12 @@ inline advance() {
     doing = ACT;
     mtakes = INSIDE(place, e);
     mlim = e;
-    if :: mtakes >= e -> mtakes = e; mlate = 1; mlim = 0 :: else fi;
+    mbeyond = (HIGH(place) > e);
+    mbars = (place == FAILOVER && noQuorum);
+    if :: mtakes > e -> mtakes = e; mlate = 1; mlim = 0 :: else fi;
     mrest = mtakes
-  :: then == FAIL_ -> closeMain(); ending = FAILED; doing = NOTIFY; mrest = 3; mtakes = 3
-  :: then == END_ -> clearMain(); doing = NOTIFY; mrest = 3; mtakes = 3
+  :: then == FAIL_ -> closeMain(); ending = FAILED; doing = NOTIFY; mrest = 3; mtakes = 3; mlim = 30
+  :: then == END_ -> clearMain(); mbeyond = 0; doing = NOTIFY; mrest = 3; mtakes = 3; mlim = 30
   :: doing == NOTHING -> clearMain()
   :: else
   fi
@@ -512,7 +552,7 @@ inline advance() {
 inline mainDelay(hang) {
   fault();
   if
-  :: hang || 3*mtakes >= mlim -> mhung = 1; mrest = mlim - (mtakes - mrest); mtakes = mlim; mlim = 0
+  :: hang || (mlim && 3*mtakes > mlim) -> mhung = 1; mslow = 0; mrest = mlim - (mtakes - mrest); mtakes = mlim; mlim = 0
   :: else -> mslow = 1; mrest = 2*mtakes + mrest; mtakes = 3*mtakes
   fi
 }
@@ -520,7 +560,7 @@ inline mainDelay(hang) {
 inline delay(k, hang) {
   fault();
   if
-  :: hang || 3*takes[k] >= lim[k] -> hung[k] = 1; rest[k] = lim[k] - (takes[k] - rest[k]); takes[k] = lim[k]; lim[k] = 0
+  :: hang || (lim[k] && 3*takes[k] > lim[k]) -> hung[k] = 1; slow[k] = (!hang && at[k] == RESTART); rest[k] = lim[k] - (takes[k] - rest[k]); takes[k] = lim[k]; lim[k] = 0
   :: else -> slow[k] = 1; rest[k] = 2*takes[k] + rest[k]; takes[k] = 3*takes[k]
   fi
 }
@@ -532,17 +572,51 @@ inline toBound(left, long, limit, atBound) {
 
 /* The books of the pool are put back for a stop that never began, or that failed before it did anything. */
 inline neverBegun(k) {
-  if :: wasUp[k] -> out = out & ~BIT(k) :: else fi
+  if :: wasUp[k] -> up = up | BIT(k) :: else -> up = up & ~BIT(k) fi;
+  if :: wasOut[k] :: else -> out = out & ~BIT(k) fi
+}
+
+/* Where the servers that run are too few they stop all their services. */
+inline lose() {
+  who = RUNNING; i = 0;
+  do
+  :: i < M ->                          /* who is being stopped counts until he is: it may fail */
+    if
+    :: i == next && then == DONE_
+    :: i == next && then == FAILED_ && limbo[i] == SURE
+    :: (i != next || (then != DONE_ && (then != FAILED_ || limbo[i] != SURE))) &&
+       wasUp[i] && at[i] <= STOP2 && !(dead & BIT(i)) && (st[i] == ACTING || limbo[i] == MAYBE || limbo[i] == BEGUN) -> who = who | BIT(i)
+    :: else
+    fi;
+    i++
+  :: else -> break
+  od;
+  VOTES(who);
+  if
+  :: !noQuorum && n < NEED ->
+    noQuorum = 1; up = 0; waiting = 0; i = 0;
+    do
+    :: i < M -> wasUp[i] = 0; i++
+    :: else -> break
+    od
+  :: else
+  fi
 }
 
 inline die(s) {
   fault();
-  dead = dead | (1 << s);
-  if :: rebuild == 0 -> fresh = 0 :: else fi;
-  rebuild = SETTLE; justDied = 1;
+  dead = dead | (1 << s); waiting = waiting & ~(1 << s);
+  unsettle(); justDied = 1;
   if
-  :: doing == TASKS && s / M == turn ->
-    if :: st[s % M] == ACTING && at[s % M] != VERIFY -> struck[s % M] = 1 :: else fi
+  :: s / M == turn ->
+    if :: doing == TASKS && st[s % M] == ACTING && at[s % M] != VERIFY -> struck[s % M] = 1; stuck[s % M] = 0 :: else fi;
+    if :: limbo[s % M] == RISING -> limbo[s % M] = SURE; rise[s % M] = 0; wasUp[s % M] = 0; wasOut[s % M] = 0; beyond[s % M] = 0 :: else fi
+  :: else
+  fi;
+  if
+  :: doing == HOLDING && !mlate ->       /* it begins anew, just before its end at worst */
+    mtakes = mtakes + 1200 + 720; mrest = mrest + 1200 + 720;
+    if :: mtakes > 7200 -> mrest = mrest - (mtakes - 7200); mtakes = 7200; mlate = 1 :: else fi
   :: else
   fi
 }
@@ -583,11 +657,13 @@ inline judge() {
 
 /* The end of a transition: who is next, and what can be read. */
 inline settle() {
+  lose();
   advance();
+  lose();
   insufficient = 0; mayStop = 0; keepsQuorum = 0; refused = 0; lastOne = 0; critical = 0;
   who = RUNNING;
   if
-  :: doing != NOTHING && !over && faults ->
+  :: doing != NOTHING && !noQuorum && faults ->
     VOTES(who);
     critical = (n < NEED -> ALL : (n == NEED -> who & VOTING : 0))
   :: else
@@ -610,20 +686,21 @@ inline settle() {
     if
     :: doing == READ || doing == HOLDING -> truth()
     :: doing == ACT && place == FAILBACK -> COUNT(who, n); refused = (n < STARTS)
+    :: doing == ACT && place == FAILOVER -> refused = mbars
     :: else
     fi
   fi;
   judge();
-  then = 0; tooLate = 0
+  then = 0; tooLate = 0; spent = 0; slack = 0
 }
 
 /* What can happen next: guards, and what some of them need that inlines share. */
 #define MAIN       (next == M && doing != NOTHING)
 #define SERVER     (next < M)
 #define GONE       (dead & BIT(next))
-#define UP         (!((out | dead) & BIT(next)))
+#define UP         (RUNNING & BIT(next))
 #define ACTS       (SERVER && st[next] == ACTING && at[next] != VERIFY)
-#define GOES_ON    (!hung[next] && !late[next])
+#define GOES_ON    (!hung[next] && !late[next] && !stuck[next])
 #define CHECKS     (SERVER && st[next] == ACTING && at[next] == VERIFY)
 #define LOOKS      (SERVER && st[next] == LOOKING)
 #define MACTS      (MAIN && doing == ACT)
@@ -632,16 +709,35 @@ inline settle() {
 #define PERHAPS    (place == FAILBACK && cond == SAYS_INSUFFICIENT)
 #define READS      (MAIN && doing == READ)
 #define LIES       (READS && cond == TRUTHFUL && faults > 0)
+#define SENDS      (MAIN && doing == NOTIFY)
 #define HOLDS      (MAIN && doing == HOLDING)
 #define MORE       (turn + 1 < D)                  /* turns, so that the window is asked for */
 #define NOTICED    (next == M -> (passed || doing <= READ || doing == LOOK || doing == HOLDING || doing == ASK_BACK || (doing == ACT && place == FAILBACK)) : st[next] == LOOKING)
-#define DIES(s)    :: d_step { doing != NOTHING && faults > 0 && !(dead & (1 << (s))) && (NOTICED || (SERVER && turn*M + next == (s)) || (critical & (1 << (s)))) -> die(s) }
+#define BETWEEN(s) ((s)/M == turn && ((MAIN && doing == ACT && place == FAILOVER) || (SERVER && lastOne && st[next] != PAUSING)))
+#define DIES(s)    :: d_step { doing != NOTHING && faults > 0 && !(dead & (1 << (s))) && (NOTICED || (SERVER && turn*M + next == (s)) || (critical & (1 << (s))) || BETWEEN(s)) -> die(s) }
 
 inline now(s) { e = s; pass(e) }
+
+/* … after an action that was done, and might have been quicker; or that failed or broke off, which may be at once. */
+#define LEAST(p)   (p == VERIFY -> 5 : LOW(p))
+#define QUICK      (at[next] <= STOP2 && (over || (stopped & BIT(next))))
+inline ends(did) {
+  slack = (did && !QUICK -> takes[next] - LEAST(at[next]) * (slow[next] -> 3 : 1) : takes[next]);
+  if :: hung[next] || late[next] -> slack = 0 :: else fi;
+  now(rest[next])
+}
+inline mainEnds(did, least) {
+  slack = (did -> mtakes - least * (mslow -> 3 : 1) : mtakes);
+  if :: mhung || mlate -> slack = 0 :: else fi;
+  now(mrest)
+}
 
 inline reads(w, m) { justDied = 0; what = w; mine = m; then = READ_ }
 
 inline lies(c) { fault(); cond = c }
+
+/* Nobody answers for ten minutes: the next reading is due at once. */
+inline late10() { slack = 600; e = 600; pass(e); spent = 600; reads(R_UNREAD, 0) }
 
 inline says() {
   if
@@ -651,6 +747,7 @@ inline says() {
   :: cond == SAYS_GARBLED -> reads(R_GARBLED, 0)
   :: cond == SAYS_NOTHING -> reads(R_UNREAD, 0)
   :: cond == SAYS_READY -> reads(R_READY, 1)
+  :: cond == SAYS_LATE -> late10()
   fi
 }
 
@@ -658,6 +755,9 @@ inline truly() {
   cond = TRUTHFUL; rebuild = 0; fresh = 0;
   reads((insufficient -> R_INSUFFICIENT : R_READY), mayStop)
 }
+
+#define BENT       (!mlate && !insufficient && (faults > 0 || cond != TRUTHFUL))
+inline bends() { if :: cond == TRUTHFUL -> fault(); cond = SAYS_BUSY :: else fi }
 
 inline held() {
   now(mrest);
@@ -667,7 +767,7 @@ inline held() {
   then = CLOSE_
 }
 
-inline verified() { now(rest[next]); sick = sick & ~BIT(next); then = DONE_ }
+inline verified() { ends(1); sick = sick & ~BIT(next); then = DONE_ }
 
 inline notVerified() {
   if
@@ -695,7 +795,7 @@ end:
 
   /* the readiness */
   :: d_step { READS && cond != TRUTHFUL -> says() }
-  :: d_step { READS && cond == SAYS_READY -> LATE; says() }
+  :: d_step { READS && cond == SAYS_READY && RUNNING -> LATE; says() }
   :: d_step { READS -> truly() }
   :: d_step { READS && mayStop -> LATE; truly() }
   :: d_step { READS && rebuild > 0 -> reads((insufficient -> R_INSUFFICIENT : R_BUSY), 0) }
@@ -705,17 +805,18 @@ end:
   :: d_step { LIES -> lies(SAYS_GARBLED); reads(R_GARBLED, 0) }
   :: d_step { LIES -> lies(SAYS_NOTHING); reads(R_UNREAD, 0) }
   :: d_step { LIES && rebuild == 0 && !keepsQuorum -> lies(SAYS_READY); reads(R_READY, 1) }
-  :: d_step { LIES && rebuild == 0 && !keepsQuorum -> lies(SAYS_READY); LATE; reads(R_READY, 1) }
+  :: d_step { LIES && rebuild == 0 && !keepsQuorum && RUNNING -> lies(SAYS_READY); LATE; reads(R_READY, 1) }
+  :: d_step { LIES -> lies(SAYS_LATE); late10() }
   :: d_step { MAIN && doing == PAUSE -> now(mrest); tries++; doing = READ; clearMain() }
 
   /* a failover or failback */
-  :: d_step { MACTS && MGOES_ON -> now(mrest); then = BACK_ }
-  :: d_step { MACTS && MGOES_ON && place == FAILOVER -> now(mrest); LATE; then = BACK_ }
-  :: d_step { MACTS && !refused && (mhung || mlate || (!mslow && HIGH(place) >= mlim)) ->
+  :: d_step { MACTS && MGOES_ON -> mainEnds(1, LOW(place)); then = BACK_ }
+  :: d_step { MACTS && MGOES_ON && place == FAILOVER -> mainEnds(1, LOW(place)); LATE; then = BACK_ }
+  :: d_step { MACTS && !refused && (mhung || mlate || (!mslow && mbeyond)) ->
        toBound(mrest, mtakes, mlim, (mhung || mlate)); pass(e); mlimbo = BEGUN; mbound = 1; clearMain(); doing = LOOK }
   :: d_step { MACTS && (refused || (MGOES_ON && (PERHAPS || faults > 0))) ->
-       now(mrest); if :: refused || PERHAPS :: else -> fault() fi; mlimbo = SURE; then = FAIL_ }
-  :: d_step { MACTS && MGOES_ON && faults > 0 -> now(mrest); fault(); mlimbo = MAYBE; clearMain(); doing = LOOK }
+       mainEnds(0, 0); if :: refused || PERHAPS :: else -> fault() fi; mlimbo = SURE; then = FAIL_ }
+  :: d_step { MACTS && MGOES_ON && faults > 0 -> mainEnds(0, 0); fault(); mlimbo = MAYBE; clearMain(); doing = LOOK }
   :: d_step { MACTS && MGOES_ON && faults > 0 && !mslow -> mainDelay(0) }
   :: d_step { MACTS && MGOES_ON && faults > 0 -> mainDelay(1) }
   /* … how it ended */
@@ -738,35 +839,63 @@ end:
   :: d_step { HOLDS && !insufficient -> held() }
   :: d_step { HOLDS && !insufficient && MORE -> LATE; held() }
   :: d_step { HOLDS && (mlate || insufficient) -> toBound(mrest, mtakes, 7200, mlate); pass(e); then = FAIL_ }
-  :: d_step { HOLDS && !mlate && !insufficient && faults > 0 -> toBound(mrest, mtakes, 7200, 0); pass(e); fault(); then = FAIL_ }
+  :: d_step { HOLDS && BENT -> toBound(mrest, mtakes, 7200, 0); bends(); pass(e); then = FAIL_ }
+  :: d_step { HOLDS && BENT -> toBound(mrest, mtakes, 7200, 0); bends(); mrest = e; held() }
+  :: d_step { HOLDS && BENT && MORE -> LATE; toBound(mrest, mtakes, 7200, 0); bends(); mrest = e; held() }
 
   /* on failure: notify */
-  :: d_step { MAIN && doing == NOTIFY -> now(mrest); finish(ending) }
-  :: d_step { MAIN && doing == NOTIFY && faults > 0 -> now(mrest); fault(); finish(ending) }
+  :: d_step { SENDS && !mhung -> mainEnds(1, 1); finish(ending) }
+  :: d_step { SENDS && mhung -> now(mrest); finish(ending) }
+  :: d_step { SENDS && !mhung && faults > 0 -> mainEnds(0, 0); fault(); finish(ending) }
+  :: d_step { SENDS && !mhung && faults > 0 -> mainEnds(0, 0); fault(); finish(ending) }   /* nobody knows */
+  :: d_step { SENDS && !mhung && faults > 0 && !mslow -> mainDelay(0) }
+  :: d_step { SENDS && !mhung && faults > 0 -> mainDelay(1) }
 
   /* an action on a server: it is done, its bound passes, it fails, the connection breaks, it takes longer */
-  :: d_step { ACTS && !GONE && GOES_ON -> now(rest[next]); then = DONE_ }
-  :: d_step { ACTS && (GONE -> (struck[next] && at[next] == RESTART) : (!GOES_ON || (!slow[next] && HIGH(at[next]) >= lim[next]))) ->
-       toBound(rest[next], takes[next], lim[next], !GOES_ON); pass(e);
+  :: d_step { ACTS && !GONE && GOES_ON ->
+       ends(1);
+       ok = 1;
+       if
+       :: at[next] == RESTART && noQuorum -> VOTES(waiting | BIT(next)); ok = (n >= NEED); x = waiting | BIT(next); COUNT(x, n); ok = (ok && n >= STARTS)
+       :: else
+       fi;
+       if
+       :: ok -> then = DONE_
+       :: else -> stopped = stopped & ~BIT(next); waiting = waiting | BIT(next); stuck[next] = 1; rest[next] = lim[next] - takes[next]; takes[next] = lim[next]
+       fi }
+  :: d_step { ACTS && (GONE -> (struck[next] && at[next] == RESTART) : (!GOES_ON || (!slow[next] && beyond[next]))) ->
+       toBound(rest[next], takes[next], lim[next], !GOES_ON); c = takes[next] - rest[next] + e; pass(e);
+       if
+       :: !GONE && at[next] == STOP && !hung[next] -> unsettle(); rebuild = rebuild + (2400 > c -> 2400 - c : 0)
+       :: !GONE && at[next] == RESTART ->
+         stopped = stopped & ~BIT(next);
+         if
+         :: stuck[next]
+         :: else ->
+           limbo[next] = RISING;
+           rise[next] = (hung[next] -> (slow[next] -> 2700 - c : NEVER) : 900 - c)
+         fi
+       :: else
+       fi;
        if
        :: at[next] == UPGRADE -> limbo[next] = BEGUN; bound[next] = 1; clear(next); st[next] = LOOKING
        :: else -> then = FAILED_
        fi }
   :: d_step { ACTS && (GONE -> !struck[next] : (GOES_ON && faults > 0)) ->
-       now(rest[next]);
+       ends(0);
        if
        :: GONE
        :: else -> fault(); if :: at[next] <= STOP2 -> neverBegun(next) :: else fi
        fi;
        then = FAILED_ }
   :: d_step { ACTS && (GONE -> (struck[next] && at[next] != RESTART) : (GOES_ON && faults > 0)) ->
-       now(rest[next]);
+       ends(0);
        if :: struck[next] :: else -> fault() fi;
        limbo[next] = MAYBE; clear(next); st[next] = LOOKING }
   :: d_step { ACTS && !GONE && GOES_ON && faults > 0 && !slow[next] -> delay(next, 0) }
   :: d_step { ACTS && !GONE && GOES_ON && faults > 0 -> delay(next, 1) }
   /* … what a look says of it: done, never begun, still going, failed, nobody can tell */
-  :: d_step { LOOKS && !GONE -> now(rest[next]); then = DONE_ }
+  :: d_step { LOOKS && !GONE && !(noQuorum && at[next] == RESTART) -> now(rest[next]); then = DONE_ }
   :: d_step { LOOKS && !GONE && limbo[next] == MAYBE -> now(rest[next]);
        neverBegun(next); limbo[next] = SURE;
        if
@@ -795,10 +924,11 @@ end:
   /* verify, and the pause before it is tried again */
   :: d_step { CHECKS && UP -> verified() }
   :: d_step { CHECKS && UP && lastOne && !ending && over && MORE -> LATE; verified() }
-  :: d_step { CHECKS && UP && ((sick & BIT(next)) || faults > 0) -> now(rest[next]);
+  :: d_step { CHECKS && UP && ((sick & BIT(next)) || faults > 0) -> ends(1);
        if :: sick & BIT(next) :: else -> fault() fi;
        sick = sick | BIT(next); notVerified() }
-  :: d_step { CHECKS && !UP -> now(rest[next]); notVerified() }
+  :: d_step { CHECKS && !UP -> ends(0); notVerified() }
+  :: d_step { CHECKS && faults > 0 && !slow[next] -> delay(next, 0) }
   :: d_step { SERVER && st[next] == PAUSING -> now(rest[next]); clear(next); try[next]++; verify(next) }
 
   /* a server dies, and stays dead */

@@ -140,11 +140,17 @@ func (e *Explorer) worseByCrash() *ending {
 	}
 	for _, k := range e.sortedEnds() {
 		x := e.ends[k]
-		if !x.clean && !x.anew && !slices.ContainsFunc(clean, x.matchedBy) {
+		if !x.clean && !x.anew && !x.best() && !slices.ContainsFunc(clean, x.matchedBy) {
 			return x
 		}
 	}
 	return nil
+}
+
+// best reports whether nothing is better than this ending: on a run that cannot complete by itself, what a resume does again
+// may succeed.
+func (x *ending) best() bool {
+	return x.Ending == interp.Completed && !x.FailedOver && x.Left == 0 && x.Down == 0
 }
 
 func (x *ending) matchedBy(c *ending) bool {
@@ -159,7 +165,7 @@ func (e *Explorer) violate(p Property, at stateID) { e.property, e.night = p, e.
 // wrong.
 func (e *Explorer) canComplete() {
 	for _, x := range e.ends {
-		if x.Ending == interp.Completed {
+		if x.Ending == interp.Completed && x.clean {
 			return
 		}
 	}

@@ -2,7 +2,6 @@ package explore
 
 import (
 	"math/bits"
-	"time"
 
 	"github.com/lrun/lrun/interp"
 	"github.com/lrun/lrun/pool"
@@ -27,6 +26,8 @@ const (
 	opLate                // the operator answers at the last moment
 	opSilent              // the operator does not answer
 	opDie                 // fault: server arg dies
+	opUp                  // a server that lrun gave up comes up
+	opAnswers             // a server that reboots answers already
 	opCrash               // lrun is killed and resumed
 )
 
@@ -84,6 +85,7 @@ func (x *model) choices(w *world, buf []choice) []choice {
 	if len(buf) == 0 {
 		return buf
 	}
+	buf = x.risings(w, first, buf)
 	if w.faults > 0 && !x.opts.noDeaths {
 		buf = x.deaths(w, first, buf)
 	}
@@ -93,22 +95,49 @@ func (x *model) choices(w *world, buf []choice) []choice {
 	return buf
 }
 
-// deaths lists the servers that can die; of servers in the same domain that are alike one is enough, which the
-// fingerprint sees to. A death is noticed by what looks at the pool and by what goes on on the server itself, and it
-// matters at once where it costs the pool its quorum. Before any other event it might as well come after it.
-func (x *model) deaths(w *world, next int, buf []choice) []choice {
-	looks := x.opts.EveryOrder || next == mainSlot && w.passed // by what comes next, a reading may have grown too old
-	if !looks {
-		switch w.slots[next].action {
-		case interp.Read, interp.Survey, interp.Hold, interp.Failback, interp.Look:
-			looks = true
+// looks reports whether what ends next may notice which servers run.
+func (w *world) looks(next int) bool {
+	switch w.slots[next].action {
+	case interp.Read, interp.Survey, interp.Hold, interp.Failback, interp.Look:
+		return true
+	}
+	return false
+}
+
+// risings lists the servers that can come up by themselves before what ends next notices it. One that is up by then at the
+// latest, however short that is, comes before anything else.
+func (x *model) risings(w *world, next int, buf []choice) []choice {
+	up := w.firstUp()
+	if up == nil {
+		return buf
+	}
+	if s := &w.slots[next]; up.until <= w.now || up.until <= s.end && x.slack(w, s, opFail) == 0 {
+		return append(buf[:0], choice{op: opUp, slot: uint8(up.id.Server)})
+	}
+	for set := w.live &^ (1<<mainSlot | 1<<leaveSlot); set != 0; set &= set - 1 {
+		i := bits.TrailingZeros32(set)
+		if s := &w.slots[i]; s.limbo == rising && s.until != notAtAll && (i == next || w.looks(next) || x.opts.EveryOrder) {
+			buf = append(buf, choice{op: opUp, slot: uint8(i)})
 		}
+	}
+	return buf
+}
+
+// deaths lists the servers that can die; of servers in the same domain that are alike one is enough, which the
+// fingerprint sees to. A death is noticed by what looks at the pool, by what goes on on the server itself and by what the
+// runbook does on it next, and it matters at once where it costs the pool its quorum. Before any other event it might as
+// well come after it.
+func (x *model) deaths(w *world, next int, buf []choice) []choice {
+	looks := x.opts.EveryOrder || next == mainSlot && w.passed || w.looks(next) // by what comes next, a reading may have grown too old
+	acts := pool.Set(0)
+	if w.slots[next].action != interp.Wait && (x.queues || w.flight&(w.flight-1) == 0) {
+		acts = w.scope &^ pool.Set(w.flight) // something may begin on these at once when it ends
 	}
 	for s := range x.pool.Servers {
 		if w.dead.Has(s) {
 			continue
 		}
-		if looks || s == next || w.state != interp.FailedOver && !x.quorum(w.running().Remove(s)) {
+		if looks || s == next || acts.Has(s) || !w.noQuorum && !x.quorum(w.running().Remove(s)) {
 			buf = append(buf, choice{op: opDie, arg: uint8(s)})
 		}
 	}
@@ -124,10 +153,7 @@ func (x *model) slotChoices(w *world, i int, buf []choice) []choice {
 	case interp.Wait, interp.Sleep:
 		one(opDone, 0)
 	case interp.Notify:
-		one(opDone, 0)
-		if fault {
-			one(opFail, 0)
-		}
+		x.notifyChoices(w, s, one)
 	case interp.Read:
 		x.readChoices(w, s, one)
 	case interp.Survey:
@@ -149,22 +175,44 @@ func (x *model) slotChoices(w *world, i int, buf []choice) []choice {
 	case interp.Verify:
 		x.verifyChoices(w, i, one)
 	default:
-		x.actionChoices(w, i, s, one)
+		x.actionChoices(w, s, one)
 	}
 	return buf
 }
 
-// holdChoices: the pool was Ready for long enough, or something kept it from that until the bound passed: that it lacks
-// front ends, replicas that take their longest, or a fault.
+// notifyChoices: a message is sent, or not, or nobody knows.
+func (x *model) notifyChoices(w *world, s *slot, one func(op, uint8)) {
+	if s.hung || s.over {
+		one(opBound, 0)
+		return
+	}
+	one(opDone, 0)
+	if w.faults == 0 {
+		return
+	}
+	one(opFail, 0)
+	one(opUnknown, 0)
+	if !s.slow {
+		one(opSlow, 0)
+	}
+	if s.bound > 0 {
+		one(opHang, 0)
+	}
+}
+
+// holdChoices: the pool was Ready for long enough, soon or as late as may be, or something kept it from that until the
+// bound passed: that it lacks front ends, replicas that take their longest, or a fault.
 func (x *model) holdChoices(w *world, s *slot, one func(op, uint8)) {
 	state, _ := x.truth(w)
-	if state == interp.Ready && (s.bound == 0 || w.now+x.prog.At(s.id.PC).For < s.bound || !s.over) {
+	if state == interp.Ready && (s.bound == 0 || w.now+minutes(x.prog.At(s.id.PC).For) <= s.bound || !s.over) {
 		one(opDone, 0)
 	}
+	bent := w.faults > 0 || w.cond != truthful
 	switch {
 	case s.over || state != interp.Ready:
 		one(opBound, 0)
-	case w.faults > 0 && s.bound > 0:
+	case bent && s.bound > 0:
+		one(opLate, 0)
 		one(opHang, 0)
 	}
 }
@@ -187,7 +235,7 @@ func (x *model) readChoices(w *world, s *slot, one func(op, uint8)) {
 		switch {
 		case c == saysDomainFalse && (d < 0 || state != interp.Ready || !domains.Has(d)):
 			continue
-		case c == saysLate && (x.pool.Product < pool.SfB2015 || s.bound == 0):
+		case c == saysLate && s.bound == 0:
 			continue
 		case c == saysReady && (d < 0 || w.settling() || x.quorum(w.running()&^x.domains[d])):
 			continue // a cmdlet that is wrong about replicas leaves nobody any guard; about the quorum lrun counts itself
@@ -198,6 +246,14 @@ func (x *model) readChoices(w *world, s *slot, one func(op, uint8)) {
 
 // lookChoices: all that can be true of an action that nobody saw the end of.
 func (x *model) lookChoices(w *world, s *slot, one func(op, uint8)) {
+	server := s.server()
+	if s.limbo == rising { // what is looked at was never begun: the server still came up from before
+		one(opLook, uint8(interp.NotBegun))
+		if s.lost == interp.Restart {
+			one(opLook, uint8(interp.CannotTell))
+		}
+		return
+	}
 	if w.deadSlot(s) {
 		if s.lost == interp.Restart && s.limbo != sure {
 			one(opLook, uint8(interp.Going)) // nobody can tell a reboot that takes long from a server that died
@@ -206,14 +262,17 @@ func (x *model) lookChoices(w *world, s *slot, one func(op, uint8)) {
 		one(opLook, uint8(interp.CannotTell))
 		return
 	}
-	one(opLook, uint8(interp.Done))
+	waits := w.noQuorum && server >= 0 && (raises(s.lost) && !w.away.Has(server) || s.lost == interp.FailbackServer)
+	if !waits {
+		one(opLook, uint8(interp.Done))
+	}
 	if s.limbo == ended {
 		return
 	}
 	if s.limbo == maybe {
 		one(opLook, uint8(interp.NotBegun))
 	}
-	if s.paid || w.now < s.until {
+	if s.paid || w.now < s.until || waits {
 		one(opLook, uint8(interp.Going))
 	}
 	if s.paid || w.faults > 0 {
@@ -224,18 +283,35 @@ func (x *model) lookChoices(w *world, s *slot, one func(op, uint8)) {
 
 // verifyChoices: a server that does not run, is dead or sick fails; a sick one may also be well again.
 func (x *model) verifyChoices(w *world, i int, one func(op, uint8)) {
-	if !w.running().Has(i) {
-		one(opFail, 0)
+	s := &w.slots[i]
+	if s.hung || s.over {
+		one(opBound, 0)
 		return
 	}
-	one(opDone, 0)
-	if w.sick.Has(i) || w.faults > 0 {
-		one(opSick, uint8(i))
+	if w.running().Has(i) {
+		one(opDone, 0)
+		if w.sick.Has(i) || w.faults > 0 {
+			one(opSick, uint8(i))
+		}
+	} else {
+		one(opFail, 0)
+	}
+	if s.beyond && !s.slow {
+		one(opBound, 0)
+	}
+	if w.faults == 0 {
+		return
+	}
+	if !s.slow {
+		one(opSlow, 0)
+	}
+	if s.bound > 0 {
+		one(opHang, 0)
 	}
 }
 
 // actionChoices: an action on a server or on the pool.
-func (x *model) actionChoices(w *world, i int, s *slot, one func(op, uint8)) {
+func (x *model) actionChoices(w *world, s *slot, one func(op, uint8)) {
 	if w.deadSlot(s) {
 		switch {
 		case s.struck && s.action == interp.Restart && s.bound > 0:
@@ -248,16 +324,21 @@ func (x *model) actionChoices(w *world, i int, s *slot, one func(op, uint8)) {
 		return
 	}
 	always, perhaps := x.refusesItself(w, s)
-	if always {
+	if always || s.bars || s.asks && s.until == notAtAll {
 		one(opFail, 0)
 		return
 	}
-	if s.hung || s.over {
+	if s.asks {
+		one(opFail, 0)
+		one(opAnswers, 0)
+		return
+	}
+	if s.hung || s.over || s.stuck {
 		one(opBound, 0)
 		return
 	}
 	one(opDone, 0)
-	if s.bound > 0 && !s.slow && x.mayPass(s, s.bound-s.began) {
+	if s.bound > 0 && !s.slow && s.beyond {
 		one(opBound, 0)
 	}
 	if perhaps || w.faults > 0 {
@@ -273,10 +354,4 @@ func (x *model) actionChoices(w *world, i int, s *slot, one func(op, uint8)) {
 	if s.bound > 0 {
 		one(opHang, 0)
 	}
-}
-
-// mayPass reports whether the range of the action's duration goes beyond its bound.
-func (x *model) mayPass(s *slot, bound time.Duration) bool {
-	r, ok := x.usual(s.action, x.prog.At(s.id.PC).Graceful)
-	return ok && r.High >= bound
 }

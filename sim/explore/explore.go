@@ -156,6 +156,11 @@ func New(prog *interp.Program, opts Options) *Explorer {
 	e.x.upgrades = prog.UpgradeSteps()
 	e.x.lefts = prog.Lefts()
 	e.x.ordered, e.x.orderAlways = orderedLoops(prog)
+	for i := range prog.Instrs {
+		in := &prog.Instrs[i]
+		e.x.queues = e.x.queues || in.AtMost > 0
+		e.x.mends = e.x.mends || in.Op == interp.OpFork && in.Handler != 0
+	}
 	e.x.truths = make(truths, 1<<len(prog.Pool.Servers))
 	for d := range prog.Pool.Domains {
 		e.x.addDomain(d, prog.Pool.Domains[d].Servers)
@@ -226,6 +231,7 @@ func (e *Explorer) states() int {
 func (x *model) root(m *interp.Machine) (n node, out *interp.Output) {
 	n.w = x.begin()
 	out = m.Step(interp.Event{Kind: interp.Began, At: n.w.now})
+	n.w.scope = m.Ahead(x.mends)
 	x.start(&n.w, out.Effects)
 	n.m = m.State()
 	x.hash(m, &n, x.all)

@@ -107,7 +107,7 @@ func (x *model) hashWorld(w *world) uint64 {
 	if w.settling() {
 		rebuild = uint64(w.ready - w.now)
 	}
-	flags := bit(w.crashed, 0) | bit(w.passed, 1) | bit(w.justDied, 2) | bit(w.anew, 3)
+	flags := bit(w.crashed, 0) | bit(w.passed, 1) | bit(w.justDied, 2) | bit(w.anew, 3) | bit(w.noQuorum, 4)
 	if x.counting {
 		flags |= uint64(w.cut) << 8
 	}
@@ -120,7 +120,7 @@ func (x *model) hashWorld(w *world) uint64 {
 // addServers adds to the hash of each server of who what the world knows of it: the sets that it is in, and its slot.
 func (x *model) addServers(w *world, who pool.Set, servers *[pool.MaxServers]uint64) {
 	var in interp.SetSums
-	for k, set := range [...]pool.Set{w.up, w.out, w.dead, w.sick, w.fresh, w.away, w.stopped, w.cutFrom, x.seeds} {
+	for k, set := range [...]pool.Set{w.up, w.out, w.dead, w.sick, w.fresh, w.away, w.stopped, w.cutFrom, x.seeds, w.waiting} {
 		in.Add(k, set, who)
 	}
 	for k, set := range w.installed[:x.upgrades] {
@@ -139,7 +139,7 @@ func (x *model) addServers(w *world, who pool.Set, servers *[pool.MaxServers]uin
 // rehash is the set of servers that the world knows other things of than an earlier one did, or perhaps does.
 func (x *model) rehash(w, b *world) pool.Set {
 	who := (w.up ^ b.up) | (w.out ^ b.out) | (w.dead ^ b.dead) | (w.sick ^ b.sick) | (w.fresh ^ b.fresh) | (w.away ^ b.away) |
-		(w.stopped ^ b.stopped) | (w.cutFrom ^ b.cutFrom) | pool.Set(w.live|b.live)
+		(w.stopped ^ b.stopped) | (w.waiting ^ b.waiting) | (w.cutFrom ^ b.cutFrom) | pool.Set(w.live|b.live)
 	for k := range w.installed[:x.upgrades] {
 		who |= w.installed[k] ^ b.installed[k]
 	}
@@ -150,14 +150,18 @@ func (s *slot) hash(now time.Duration, before uint8) uint64 {
 	if s.silent() {
 		return 0
 	}
-	v := uint64(s.limbo) | uint64(s.lost)<<8 | uint64(before)<<16 | bit(s.paid, 24)
-	if s.limbo != sure {
+	v := uint64(s.limbo) | uint64(s.lost)<<8 | uint64(before)<<16 | bit(s.paid, 24) | bit(s.beyond, 25)
+	switch {
+	case s.limbo != sure && s.until == notAtAll:
+		v |= bit(true, 26)
+	case s.limbo != sure:
 		v |= uint64(max(s.until-now, 0)/time.Millisecond) << 32
 	}
 	if s.action == interp.NoAction {
 		return interp.Mix(1, v)
 	}
-	u := uint64(s.action) | uint64(s.of)<<8 | bit(s.slow, 16) | bit(s.hung, 17) | bit(s.over, 18) | bit(s.struck, 19)
+	u := uint64(s.action) | uint64(s.of)<<8 | bit(s.slow, 16) | bit(s.hung, 17) | bit(s.over, 18) | bit(s.struck, 19) |
+		bit(s.drains, 20) | bit(s.bars, 21) | bit(s.asks, 22) | bit(s.stuck, 23)
 	u |= uint64((s.end-now)/time.Millisecond) << 32
 	return interp.Mix(u, interp.Mix(uint64(s.end-s.began), v))
 }

@@ -144,7 +144,7 @@ func (x *model) checkVerdict(w *world, why interp.Reason) {
 
 // checkEnd judges the end of a run.
 func (x *model) checkEnd(w *world, m *interp.Machine) {
-	left := x.all &^ w.up &^ w.dead
+	left := w.out &^ w.up &^ w.dead // not those whose services stopped when the pool lost its quorum
 	if left&^m.Down() != 0 {
 		w.breaks(DownNamed)
 	}

@@ -82,7 +82,7 @@ func TestProperties(t *testing.T) {
 		{"what is not verified", func(w *world) { x.checkVerdict(w, interp.InterlockUnverified) }, GuardVerified},
 		{"the quorum", func(w *world) { x.checkVerdict(w, interp.InterlockQuorum) }, GuardQuorum},
 		{"an end that names nobody", func(w *world) { x.checkEnd(w, x.machine()) }, Holds},
-		{"with a server stopped", func(w *world) { w.up = w.up.Remove(3); x.checkEnd(w, x.machine()) }, DownNamed},
+		{"with a server stopped", func(w *world) { w.up, w.out = w.up.Remove(3), 1<<3; x.checkEnd(w, x.machine()) }, DownNamed},
 		{"with a server that died", func(w *world) { w.dead = w.dead.Add(3); x.checkEnd(w, x.machine()) }, Holds},
 		{"failed over, and not told", func(w *world) { w.state = interp.FailedOver; x.checkEnd(w, x.machine()) }, FailedBack},
 	} {
@@ -109,6 +109,8 @@ func TestWorseByCrash(t *testing.T) {
 		{"without a fault", EndingSeen{Ending: interp.FailedRun, Left: 2, Down: 1}, true},
 		{"failed over", EndingSeen{Ending: interp.FailedRun, FailedOver: true, Left: 2, Faults: 2}, true},
 		{"aborted", EndingSeen{Ending: interp.AbortedRun, Left: 2, Faults: 1}, true},
+		{"completed", EndingSeen{Ending: interp.Completed, Faults: 1}, false},
+		{"completed with servers left out", EndingSeen{Ending: interp.Completed, Left: 1, Faults: 1}, true},
 	} {
 		e := &Explorer{ends: map[uint64]*ending{1: {EndingSeen: failed, clean: true}, 2: {EndingSeen: c.crash}}}
 		if got := e.worseByCrash() != nil; got != c.worse {

@@ -70,7 +70,7 @@ func TestProps(t *testing.T) {
 		faults           int
 		broken           string // the line that is violated; "" = none
 	}{
-		{"elapsed", seedText, "always elapsed < 10h43m", 0, ""},
+		{"elapsed", seedText, "always elapsed <= 10h45m", 0, ""},
 		{"elapsed", seedText, "always elapsed < 10h42m", 0, "always elapsed < 10h42m"},
 		{"elapsed with a fault", seedText, "never elapsed > 12h31m", 1, ""},
 		{"elapsed with a fault", seedText, "never elapsed > 11h", 1, "never elapsed > 11h"},

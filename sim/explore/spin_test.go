@@ -51,9 +51,9 @@ func TestSpinCountsWhatItIsGiven(t *testing.T) {
 	}
 	ours := byExplorer(t, 3, 1, 2)
 	for _, change := range [][2]string{
-		{"tries < 3 ->", "tries < 2 ->"},                       // wait ready retry 2
-		{"#define SETTLE  721", "#define SETTLE  1321"},        // replicas take twenty minutes
-		{"mrest = 600; mtakes = 600", "mrest = 1; mtakes = 1"}, // every 1s
+		{"tries < 3 ->", "tries < 2 ->"},                // wait ready retry 2
+		{"#define SETTLE  721", "#define SETTLE  1321"}, // replicas take twenty minutes
+		{"mrest = 600 - spent", "mrest = 1"},            // every 1s
 	} {
 		t.Run(change[1], func(t *testing.T) {
 			t.Parallel()

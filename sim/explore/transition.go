@@ -35,6 +35,7 @@ func (x *model) transition(m *interp.Machine, parent, child *node, c choice) ste
 		if out.Judged {
 			x.checkVerdict(w, out.Verdict)
 		}
+		w.scope = m.Ahead(x.mends)
 		x.start(w, out.Effects)
 		if after, d := m.Turn(); before == 0 && after != 0 {
 			t.head = uint8(d) + 1
@@ -84,10 +85,8 @@ func (x *model) time(parent *node, w *world, c choice, t *step) {
 	}
 	if c.variant == lateWindow {
 		t.dt |= spanLate
-		if w.now < x.closes {
-			w.anew = w.anew || w.crashed // whoever resumes may come late
-			w.odd = w.odd || !w.crashed
-		}
+		w.anew = w.anew || w.crashed // whoever resumes may come late, and what is done again takes its time
+		w.odd = w.odd || !w.crashed && w.now < x.closes
 	}
 }
 

@@ -20,18 +20,22 @@ const (
 type limbo uint8
 
 const (
-	sure  limbo = iota // lrun saw its end, or there is none
-	maybe              // it may or may not have reached the server
-	begun              // it did, and may be going still
-	ended              // it has come to its end, which a survey has seen
+	sure   limbo = iota // lrun saw its end, or there is none
+	maybe               // it may or may not have reached the server
+	begun               // it did, and may be going still
+	ended               // it has come to its end, which a survey has seen
+	rising              // lrun gave it up, and the server comes up all the same, by `until` at the latest
 )
+
+// notAtAll is when a server comes up that does not.
+const notAtAll = time.Duration(1) << 62
 
 // slot is an effect in flight, and the action on its server that nobody saw the end of.
 type slot struct {
 	began  time.Duration
 	end    time.Duration // when it ends, unless something befalls it
 	bound  time.Duration // when its bound passes; 0 = it has none
-	until  time.Duration // when the action in limbo ends, if it was begun
+	until  time.Duration // when the action in limbo ends, if it was begun; notAtAll where it does not
 	id     interp.EffectID
 	action interp.Action // NoAction: nothing is in flight
 	of     interp.Action // Look: what is looked at
@@ -43,6 +47,11 @@ type slot struct {
 	over   bool          // its bound has passed, or will at end
 	paid   bool          // a fault was paid for: it may turn out failed
 	struck bool          // its server died while it was going
+	beyond bool          // its range goes beyond its bound
+	drains bool          // a restart that stops first what runs
+	bars   bool          // what it asks for is refused as it begins
+	asks   bool          // whether its server answers is not known yet
+	stuck  bool          // the services start, and wait for the pool's quorum
 }
 
 // silent reports whether the slot says nothing: what is left in it of an effect that has ended no longer matters.
@@ -91,6 +100,8 @@ type scene struct {
 	fresh     pool.Set // servers that came back since the replicas were built
 	away      pool.Set // servers failed over one by one: only a failback brings them back
 	stopped   pool.Set // servers whose services were seen to stop, and that are not back
+	waiting   pool.Set // servers whose services start, and wait for the pool's quorum
+	scope     pool.Set // servers on which the runbook may act before it looks at the pool again; it is the machine's
 	installed [16]pool.Set
 
 	state   interp.PoolState
@@ -100,8 +111,9 @@ type scene struct {
 	crashes uint8 // left
 	guards  uint8 // guards of the interlock that a fault may have made refuse since their last passing reading
 	crashed bool  // lrun was killed on the way here
-	// justDied: a server died since the last event, at any moment until the next one.
+	// justDied: a server died, or came up by itself, since the last event, at any moment until the next one.
 	justDied bool
+	noQuorum bool // the pool lost its quorum: what ran has stopped, and nothing starts until enough servers wait for it
 	anew     bool // lrun was resumed late, or after the window was over, as in another night
 	passed   bool // the runbook's latest reading in this turn let the turn begin
 	odd      bool // on the way here the window was over sooner than it can be; it is no part of the fingerprint
@@ -132,6 +144,8 @@ type model struct {
 	ordered     []uint8         // turn loops in which the order of servers matters
 	orderAlways bool            // it matters everywhere
 
+	queues   bool             // some servers of a fork begin when others have ended
+	mends    bool             // something is done on servers when the run has failed
 	upgrades int              // `upgrade` steps of the program
 	truths   truths           // what follows from which servers run
 	domains  []pool.Set       // the servers of each domain
@@ -164,6 +178,9 @@ func (w *world) tidy() {
 		if i := bits.TrailingZeros32(set); w.slots[i].silent() {
 			w.slots[i] = slot{}
 			w.live &^= 1 << i
+			if i < mainSlot {
+				w.before[i] = 0
+			}
 		}
 	}
 }
@@ -177,80 +194,11 @@ func (w *world) fault() {
 	w.guards = allGuards
 }
 
+// stops tells the actions that are done as a server's services have stopped.
+func stops(a interp.Action) bool { return a == interp.Stop || a == interp.FailoverServer }
+
 // books are the sets that an action which takes a server out of service changes before its end is known.
 func (w *world) books() [4]*pool.Set { return [4]*pool.Set{&w.up, &w.out, &w.fresh, &w.away} }
-
-// start takes in the effects of a step.
-func (x *model) start(w *world, effects []interp.Effect) {
-	for i := range effects {
-		e := &effects[i]
-		k := slotOf(e)
-		if k == leaveSlot && w.passed {
-			// The runbook let its reading grow too old: what went wrong meanwhile is no excuse for a refusal, a reading
-			// at the right place would have waited for it.
-			w.guards &^= guardReading
-		}
-		s := &w.slots[k]
-		w.flight |= 1 << k
-		w.live |= 1 << k
-		x.checkStart(w, e, s)
-		x.cutOff(w, e)
-		old := *s
-		*s = slot{
-			id: e.ID, action: e.Action, of: e.Of, domain: e.Domain, began: w.now,
-			lost: old.lost, until: old.until, limbo: old.limbo, paid: old.paid,
-		}
-		if e.Server >= 0 && e.Action != interp.Look {
-			s.limbo, s.lost, s.paid = sure, interp.NoAction, false
-			s.struck = e.Attach && w.dead.Has(int(e.Server))
-			if !e.Attach {
-				x.takeOut(w, e)
-			}
-		}
-		d := x.duration(w, e)
-		if e.Attach {
-			d = max(old.until-w.now, 0)
-		}
-		s.end = w.now + d
-		if e.Within > 0 {
-			s.bound = w.now + e.Within
-			if d >= e.Within {
-				s.end, s.over = s.bound, true
-			}
-		}
-	}
-}
-
-func slotOf(e *interp.Effect) int {
-	switch {
-	case e.ID.Try == 0 && e.ID.Phase == 255:
-		return leaveSlot
-	case e.ID.Server >= 0:
-		return int(e.ID.Server)
-	}
-	return mainSlot
-}
-
-// takeOut keeps the books of what lrun takes out of service.
-func (x *model) takeOut(w *world, e *interp.Effect) {
-	if !e.Action.OutOfService() {
-		return
-	}
-	bit := pool.SetOf(int(e.Server))
-	before := uint8(0)
-	for i, b := range w.books() {
-		if *b&bit != 0 {
-			before |= 1 << i
-		}
-	}
-	w.before[e.Server] = before
-	w.out |= bit
-	w.up &^= bit
-	w.fresh &^= bit
-	if e.Action == interp.FailoverServer {
-		w.away |= bit
-	}
-}
 
 // neverBegun puts the books back as they were before an action that was never begun, or that failed before it did
 // anything.
@@ -267,18 +215,36 @@ func (w *world) neverBegun(s *slot, a interp.Action) {
 	}
 }
 
-// putBack makes a server run again; the pool then builds its replicas.
-func (x *model) putBack(w *world, s int) {
-	bit := pool.SetOf(s)
-	if w.dead&bit != 0 {
+// putBack is a server whose services have started: it runs again, and the pool then builds its replicas. A pool without
+// quorum begins with as many servers as the vendor's table asks for, until then they wait.
+func (x *model) putBack(w *world, server int) {
+	if w.dead.Has(server) {
 		return
 	}
+	back := pool.SetOf(server)
+	w.stopped &^= back
+	if w.noQuorum {
+		w.waiting |= back
+		if !x.enough(w.waiting) {
+			return
+		}
+		back, w.noQuorum, w.waiting = w.waiting, false, 0
+		for set := w.flight; set != 0; set &= set - 1 {
+			if s := &w.slots[bits.TrailingZeros32(set)]; s.stuck {
+				s.stuck, s.end = false, w.now
+			}
+		}
+	}
 	x.unsettle(w)
-	w.up |= bit
-	w.out &^= bit
-	w.fresh |= bit
-	w.stopped &^= bit
-	w.cutFrom &^= bit
+	w.up |= back
+	w.out &^= back
+	w.fresh |= back
+	w.cutFrom &^= back
+}
+
+// enough reports whether a pool that is down begins with these servers.
+func (x *model) enough(waiting pool.Set) bool {
+	return waiting.Len() >= x.pool.StartQuorum() && x.quorum(waiting)
 }
 
 func (x *model) unsettle(w *world) {
@@ -292,80 +258,6 @@ func (x *model) unsettle(w *world) {
 func (w *world) settling() bool { return w.ready != 0 && w.now < w.ready }
 
 func (w *world) settle() { w.ready, w.fresh = 0, 0 }
-
-// duration is how long an effect takes if nothing befalls it: the high end of its range, for the worst case.
-func (x *model) duration(w *world, e *interp.Effect) time.Duration {
-	in := x.prog.At(e.ID.PC)
-	switch e.Action {
-	case interp.Wait, interp.Sleep:
-		return e.For
-	case interp.Hold:
-		return x.holdTakes(w, e)
-	case interp.Verify:
-		return x.m.Verify.High
-	case interp.Confirm:
-		return x.m.Confirm.Low
-	}
-	if r, ok := x.usual(e.Action, in.Graceful); ok {
-		return inside(r, e.Within)
-	}
-	return 0 // readings, surveys and looks take no time in the model
-}
-
-// usual is the range of an action's duration, for the actions that have one.
-func (x *model) usual(a interp.Action, graceful bool) (r pool.Range, ok bool) {
-	m := &x.m
-	switch a {
-	case interp.Stop:
-		if graceful {
-			return m.Drain, true
-		}
-		return m.Stop, true
-	case interp.Start:
-		return m.Start, true
-	case interp.Upgrade:
-		return m.Upgrade, true
-	case interp.Restart:
-		return m.Reboot, true
-	case interp.Failover:
-		return pool.Range{Low: m.Failover.Low, High: m.Failover.High + m.CMS.High}, true
-	case interp.Failback:
-		return m.Failback, true
-	case interp.FailoverServer:
-		return m.FailoverServer, true
-	case interp.FailbackServer:
-		return m.FailbackServer, true
-	case interp.Run:
-		return m.Run, true
-	case interp.Notify:
-		return m.Notify, true
-	}
-	return r, false
-}
-
-// inside is the longest duration of a range that keeps a bound, or the shortest where none does. That the range may
-// pass the bound is a choice of its own, without a fault.
-func inside(r pool.Range, bound time.Duration) time.Duration {
-	switch {
-	case bound <= 0 || r.High < bound:
-		return r.High
-	case r.Low < bound:
-		return bound - time.Second
-	}
-	return r.Low
-}
-
-// holdTakes is how long a hold takes: the replicas are built first.
-func (x *model) holdTakes(w *world, e *interp.Effect) time.Duration {
-	if state, _ := x.truth(w); state == interp.Insufficient {
-		return e.Within
-	}
-	d := e.For
-	if w.settling() {
-		d += w.ready - w.now
-	}
-	return d
-}
 
 // truth is what the readiness cmdlet says of a pool whose replicas are built: the state, and the domains that may be
 // stopped.
