@@ -137,7 +137,7 @@ func (s *Servers) forgetLater(host, id string) {
 		return
 	}
 	s.background.Go(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(s.life, 20*time.Second)
 		defer cancel()
 		var removed struct{}
 		_ = s.reread(ctx, host, scripts.JobRemove, scripts.JobRemoveArgs{ID: id}, &removed)

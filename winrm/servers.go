@@ -33,7 +33,9 @@ type Servers struct {
 	tasks  *taskLogon // nil: no password is stored with tasks
 	direct bool       // what reads on other machines is run in the network logon itself
 
-	background sync.WaitGroup // calls that nobody waits for; raised under mu only, while not closing
+	background sync.WaitGroup  // calls that nobody waits for; raised under mu only, while not closing
+	life       context.Context // of those calls
+	end        context.CancelFunc
 
 	mu      sync.Mutex
 	closing bool
@@ -54,6 +56,7 @@ func Connect(p *pool.Pool, login Login) (*Servers, error) {
 		}
 	}
 	s := &Servers{pool: p, login: login, runners: map[string]transport.Runner{}}
+	s.life, s.end = context.WithCancel(context.Background())
 	switch id := p.Connect.Identity; id.Kind {
 	case pool.Direct:
 		s.direct = true
@@ -143,6 +146,8 @@ func (s *Servers) Close(ctx context.Context) error {
 	case <-quiet:
 	case <-ctx.Done():
 	}
+	s.end()
+	<-quiet
 	errs := make(chan error, len(runners))
 	for _, r := range runners {
 		go func() { errs <- r.Close(ctx) }()
