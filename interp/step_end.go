@@ -125,9 +125,12 @@ func (m *Machine) abort(t int, in *Instr) {
 	}
 	m.setEnding(AbortedRun, t, AbortedByRunbook)
 	m.haltWaits()
-	if t != mainTask {
+	switch {
+	case t != mainTask:
 		s.part &^= pool.SetOf(t)
 		m.leaveTask(t, held)
+	case s.ending > AbortedRun: // in doubt already: that stands, and the servers that are down are left as after any abort
+		m.end(s.ending, s.cause)
 	}
 }
 
