@@ -75,9 +75,12 @@ func (m *Machine) Hash() uint64 {
 	}
 	h = Mix(h, uint64(s.visited))
 	allows := m.readingAllows(s)
-	flags := bit(s.finished, 0) | bit(s.leave, 1) | bit(s.asked, 2) | bit(s.touched, 3) | bit(allows, 4) |
+	if pc := int(s.main().pc); s.main().begun && pc < len(m.prog.Instrs) && m.leftOver(&m.prog.Instrs[pc]) { // it then goes back to its place
+		h = Mix(h, m.hashTask(mainTask, &s.saved))
+	}
+	flags := bit(s.bringingBack() && s.handler == 0 && !s.finished && s.cause.server == Pool, 8) | bit(s.finished, 0) | bit(s.leave, 1) | bit(s.asked, 2) | bit(s.touched, 3) | bit(allows, 4) |
 		bit(s.failover, 5) | bit(s.surveyed, 6) | bit(s.resumed, 7)
-	h = Mix(h, flags|uint64(s.ending)<<8|uint64(s.stop)<<16|uint64(s.handler)<<24|uint64(uint16(s.cursor))<<32|uint64(uint16(s.loop))<<48)
+	h = Mix(h, flags|uint64(s.ending)<<12|uint64(s.stop)<<20|uint64(s.handler)<<24|uint64(uint16(s.cursor))<<32|uint64(uint16(s.loop))<<48)
 	if allows {
 		sql := uint64(0)
 		if s.reading.SQL {
@@ -118,12 +121,20 @@ func (m *Machine) ServerHashes(who pool.Set, hashes *[pool.MaxServers]uint64) {
 	for ; who != 0; who &= who - 1 {
 		i := bits.TrailingZeros16(uint16(who)) & (pool.MaxServers - 1)
 		tk := &s.tasks[i]
-		h := Mix(in.Of(i), uint64(tk.at))
+		h := Mix(in.Of(i), uint64(uint32(tk.at))|uint64(tk.comesTo())<<32)
 		if tk.phase != idle {
 			h = Mix(h, m.hashTask(i, tk))
 		}
 		hashes[i] = h
 	}
+}
+
+// comesTo is where a resume would begin a task anew that stands in a fork, plus one; 0 where it is in none.
+func (tk *task) comesTo() uint32 {
+	if tk.at == none || tk.at > tk.anchor {
+		return 0
+	}
+	return uint32(tk.anchor) + 1
 }
 
 // seenRunning is the servers that the reading found running, as long as the interlock may ask for it.
@@ -150,7 +161,7 @@ func (m *Machine) Rehash(before *State) pool.Set {
 	}
 	for i := range m.prog.Pool.Servers {
 		t, u := &s.tasks[i], &b.tasks[i]
-		if t.at != u.at || t.phase|u.phase != idle && !(t.rests() && u.rests() && t.stand() == u.stand()) {
+		if t.at != u.at || t.comesTo() != u.comesTo() || t.phase|u.phase != idle && !(t.rests() && u.rests() && t.stand() == u.stand()) {
 			who |= 1 << i
 		}
 	}

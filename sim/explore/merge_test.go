@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/lrun/lrun/interp"
+	"github.com/lrun/lrun/pool"
 	"github.com/lrun/lrun/runbooks"
 )
 
@@ -31,6 +32,15 @@ func TestMergedStatesGoOnAlike(t *testing.T) {
 		check(fmt.Sprintf("seed/%dx%d", s[0], s[1]), prog,
 			Options{Faults: 2}, Options{Faults: 1, Crashes: 1}, Options{Faults: 1, Crashes: 2})
 	}
+	odd, err := pool.Decode("made.pool.yaml", []byte(oddPool))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, src := range handled {
+		prog := compileFor(t, "test.lrun", src, odd)
+		check(fmt.Sprintf("handled/%d", i+1), prog,
+			Options{Faults: 2}, Options{Faults: 1, Crashes: 1}, Options{Faults: 1, Crashes: 2})
+	}
 	for _, f := range runbooks.Files() {
 		for _, pf := range runbooks.Files() {
 			if f.Kind != runbooks.Runbook || pf.Kind != runbooks.Pool {
@@ -43,6 +53,74 @@ func TestMergedStatesGoOnAlike(t *testing.T) {
 	}
 }
 
+const oddPool = `pool: pool01.contoso.com
+product: sfb2015
+backup: pool02.contoso.com
+installer: C:\u.exe
+domains:
+  UD1: [fe01.contoso.com, fe02.contoso.com]
+  UD2: [fe03.contoso.com]
+  UD3: [fe04.contoso.com]
+`
+
+// handled are runbooks whose handlers act, whose pool steps fail while servers are down, and whose loops, forks and
+// conditions no shipped runbook has.
+var handled = []string{
+	`
+on failure: start
+for each domain:
+  wait ready retry 2 every 5m
+  stop
+  hold ready 5m within 1h
+  upgrade
+  restart
+  verify retry 2 every 1m
+end
+`, `
+on failure: run "Get-Date"
+for each domain:
+  wait ready retry 2 every 5m
+  stop
+  sleep 5m
+  confirm "go on?" within 5m
+  confirm "really?" within 5m
+  restart
+  verify
+end
+`, `
+window 3h
+on window: failback
+for each server:
+  wait ready else failover
+  if left 2h: note "early"
+  stop
+  upgrade
+  restart else start
+  verify
+end
+if failed over and left 1h: failback
+`, `
+on failure:
+  failback server
+  notify "left"
+end
+for each domain:
+  wait ready
+  for each server at most 1 at once:
+    failover server within 20m else skip
+    upgrade
+    restart
+    failback server
+    verify retry 2 every 1m
+  end
+  if pool busy: abort "unquiet"
+end
+`,
+}
+
+// mostAlike is how many states of a runbook are kept: the first ones to be come to.
+const mostAlike = 50_000
+
 // goOnAlike explores one core's way, keeps every state, and compares what follows two states that were taken for one.
 func goOnAlike(t *testing.T, prog *interp.Program, opts Options) {
 	opts.goOn, opts.apart = true, true
@@ -52,7 +130,7 @@ func goOnAlike(t *testing.T, prog *interp.Program, opts Options) {
 	seen := map[uint64]*node{e.x.hash(m, &root, 0): &root}
 	queue := []*node{&root}
 	merged := 0
-	for len(queue) > 0 && !t.Failed() {
+	for len(queue) > 0 && !t.Failed() && len(seen) < mostAlike {
 		n := queue[0]
 		queue = queue[1:]
 		e.x.each(m, n, func(_ choice, s step, child *node) {
