@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 
 	"github.com/spf13/pflag"
 
@@ -84,6 +85,12 @@ func (d *difference) run(ctx context.Context, e *env, before, after string) erro
 		}
 		opts.Nights = true
 		if answers[i], err = e.explore(ctx, progs[i], opts); err != nil {
+			return err
+		}
+		if answers[i].Property == explore.Holds {
+			continue
+		}
+		if answers[i].Past, err = explore.Past(ctx, progs[i], opts); err != nil && !errors.Is(err, explore.ErrTooLarge) {
 			return err
 		}
 	}

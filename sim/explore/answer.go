@@ -30,6 +30,9 @@ type Answer struct {
 	Unreached   []int32        // steps that no explored run carries out, in the runbook's order; only where all holds
 	Trace       *Trace         // the counterexample; nil where all holds
 	Nights      map[Way]*Trace // with Options.Nights, where all holds: a night for each way to end
+
+	Past     *Answer  // where a property is violated: what [Past] found, for [Differences]
+	violated []string // in an answer of Past: the properties that are violated, by name
 }
 
 // DomainStart is how long a domain's turn and all that follows it can take.
@@ -66,6 +69,9 @@ func Prove(ctx context.Context, prog *interp.Program, opts Options) (*Answer, er
 		a.Endings = e.endings()
 	}
 	a.Property = e.property
+	if opts.goOn {
+		a.violated = e.violatedNames()
+	}
 	if e.property == UserProperty {
 		a.Prop = &opts.Props[e.prop]
 	}

@@ -28,8 +28,11 @@ func Differences(before, after *interp.Program, old, now *Answer, clock Words) (
 	case old.Property == Holds && now.Property == Holds:
 		differs = endingDifferences(&b, before, after, old, now, clock)
 	case old.Property == now.Property && old.Name() == now.Name():
-		fmt.Fprintf(&b, "Both violate %s with %s; endings and times are compared where all properties hold\n", old.Name(), bounds)
-		return b.String(), false
+		text = fmt.Sprintf("Both violate %s with %s\n", old.Name(), bounds)
+		if !pastDifferences(&b, before, after, old, now, clock) {
+			return text + "Nothing else differs in behaviour\n", false
+		}
+		return text + "The behaviour differs, past that too\n" + b.String(), true
 	default:
 		differs = true
 		propertyDifference(&b, "lost", after, now, clock)

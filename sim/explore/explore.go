@@ -81,7 +81,7 @@ const (
 type cand struct {
 	hash   uint64
 	from   stateID
-	dt     uint32 // milliseconds
+	dt     uint32 // a span
 	choice choice
 	head   uint8
 	flags  uint8
@@ -97,7 +97,7 @@ type edge struct {
 	dt       uint32
 }
 
-// What an edge's span of time holds beside milliseconds.
+// What an edge's span of time holds beside whole seconds, which all durations are.
 const (
 	spanLate   = 1 << 31 // the window is taken to be over
 	spanThinks = 1 << 30 // a person thinks: it is not lrun's time

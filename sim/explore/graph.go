@@ -115,12 +115,15 @@ func (e *Explorer) extremes(g *graph) (latest, rest []int64) {
 	return latest, rest
 }
 
+// spanTime is how much time an edge takes, in milliseconds.
+func spanTime(span uint32) int64 { return int64(span&spanMask) * 1000 }
+
 // lrunTime is how much of lrun's time an edge takes, in milliseconds.
 func lrunTime(span uint32) int64 {
 	if span&spanThinks != 0 {
 		return 0
 	}
-	return int64(span & spanMask)
+	return spanTime(span)
 }
 
 // latest is, for each state, the latest time at which a night can come to it, in milliseconds, or -1 where none can: an
@@ -138,7 +141,7 @@ func (e *Explorer) latest(g *graph) []int64 {
 		}
 		crashed := e.crashedAt(id)
 		for _, l := range g.from(id) {
-			t := at[id] + int64(l.dt&spanMask)
+			t := at[id] + spanTime(l.dt)
 			if l.dt&spanLate != 0 && !crashed && t < e.x.closes.Milliseconds() && !e.crashedAt(l.to) {
 				continue
 			}
@@ -165,8 +168,8 @@ func (e *Explorer) nightTo(g *graph, latest []int64, to stateID) []choice {
 				continue
 			}
 			late := l.dt&spanLate != 0 && !e.crashedAt(id) && !e.crashedAt(l.to) &&
-				latest[id]+int64(l.dt&spanMask) < e.x.closes.Milliseconds()
-			if !late && latest[id]+int64(l.dt&spanMask) == latest[l.to] {
+				latest[id]+spanTime(l.dt) < e.x.closes.Milliseconds()
+			if !late && latest[id]+spanTime(l.dt) == latest[l.to] {
 				prev[id] = l.to
 				break
 			}

@@ -1,6 +1,10 @@
 package explore
 
-import "github.com/lrun/lrun/interp"
+import (
+	"time"
+
+	"github.com/lrun/lrun/interp"
+)
 
 // inevitableLimit bounds the search for a way out of one state: with no fault left there are few states.
 const inevitableLimit = 200_000
@@ -33,7 +37,8 @@ func (x *model) inevitable(night []choice, p Property, stateProperty bool) int {
 	return at
 }
 
-// wayOut reports whether some run from a state on comes to a good end with no further fault and no crash.
+// wayOut reports whether some run from a state on comes to a good end with no further fault and no crash. That the window
+// closes is a way out as well.
 func (x *model) wayOut(m *interp.Machine, from *node, p Property) (out, known bool) {
 	begin := *from
 	begin.w.faults, begin.w.crashes = 0, 0
@@ -45,25 +50,27 @@ func (x *model) wayOut(m *interp.Machine, from *node, p Property) (out, known bo
 		n := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
 		buf = x.choices(&n.w, buf)
-		for i := 0; i < len(buf); i++ {
-			t := x.transition(m, &n, &next, buf[i])
-			if t.flags&flagBroken != 0 {
-				continue
-			}
-			if e, done := m.Ending(); done {
-				if p != CanComplete || e == interp.Completed {
-					return true, true
+		good := false
+		for _, c := range buf {
+			x.variants(c, func(c choice) (interp.Asked, time.Duration) {
+				t := x.transition(m, &n, &next, c)
+				if t.flags&flagBroken != 0 || good {
+					return t.asked, t.left
 				}
-				continue
-			}
-			if _, old := seen.find(t.hash); old {
-				continue
-			}
-			if len(seen.hashes) == inevitableLimit {
-				return false, false
-			}
-			seen.insert(t.hash)
-			todo = append(todo, next)
+				if e, done := m.Ending(); done {
+					good = p != CanComplete || e == interp.Completed
+				} else if _, old := seen.find(t.hash); !old {
+					seen.insert(t.hash)
+					todo = append(todo, next)
+				}
+				return t.asked, t.left
+			})
+		}
+		switch {
+		case good:
+			return true, true
+		case len(seen.hashes) >= inevitableLimit:
+			return false, false
 		}
 	}
 	return false, true

@@ -200,25 +200,25 @@ func TestGraph(t *testing.T) {
 	if cyclic != noState {
 		t.Fatal("a cycle where there is none")
 	}
-	if rest := g.longest(); rest[0] != 6 || rest[2] != 3 || rest[3] != 0 {
+	if rest := g.longest(); rest[0] != 6000 || rest[2] != 3000 || rest[3] != 0 {
 		t.Errorf("longest %v", rest)
 	}
-	if at := e.latest(g); at[0] != 0 || at[1] != 5 || at[3] != 8 {
+	if at := e.latest(g); at[0] != 0 || at[1] != 5000 || at[3] != 8000 {
 		t.Errorf("latest %v", at)
 	}
-	e.x.closes = 100 * time.Millisecond
+	e.x.closes = 100 * time.Second
 	e.edges = [shardCount][]edge{}
 	link(0, 1, 99)
 	link(0, 2, 100)
 	link(1, 3, spanLate)
 	g, _ = e.graph()
 	if at := e.latest(g); at[3] != -1 {
-		t.Errorf("a window of 100 ms is over after 99: %v", at)
+		t.Errorf("a window of 100 s is over after 99: %v", at)
 	}
 	link(2, 3, spanLate)
 	g, _ = e.graph()
-	if at := e.latest(g); at[3] != 100 {
-		t.Errorf("a window of 100 ms is over after 100: %v", at)
+	if at := e.latest(g); at[3] != 100_000 {
+		t.Errorf("a window of 100 s is over after 100: %v", at)
 	}
 	link(3, 0, 1)
 	if _, cyclic := e.graph(); cyclic == noState {

@@ -79,7 +79,7 @@ func (x *model) variants(c choice, follow func(choice) (interp.Asked, time.Durat
 
 // time notes how long a transition takes, and what is odd about it.
 func (x *model) time(parent *node, w *world, c choice, t *step) {
-	t.dt = uint32(min((w.now - parent.w.now).Milliseconds(), spanMask))
+	t.dt = uint32(min((w.now-parent.w.now+time.Second-1)/time.Second, spanMask))
 	if parent.w.slots[c.slot].action == interp.Confirm && c.op != opDie && c.op != opCrash {
 		t.dt |= spanThinks
 	}
@@ -120,6 +120,7 @@ func (x *model) ended(m *interp.Machine, w *world) (flags uint8, sig uint64) {
 		w.breaks(RunEnds) // nothing is in flight, and the machine waits
 	}
 	if x.opts.goOn {
+		x.noteBroken(w)
 		w.broken = Holds
 	}
 	if w.broken != Holds {

@@ -154,6 +154,8 @@ type model struct {
 	seeds pool.Set // servers whose votes count
 	opts  Options
 
+	broken [int(properties) + MaxProps]atomic.Bool // with goOn: what is violated somewhere; behind the others the user's own
+
 	closes   time.Duration // when the window closes; 0 = there is none, or nobody knows
 	counting bool          // some property asks who is cut off
 }
