@@ -114,9 +114,10 @@ func (x *model) risings(w *world, next int, buf []choice) []choice {
 	if s := &w.slots[next]; up.until <= w.now || up.until <= s.end && x.slack(w, s, opFail) == 0 {
 		return append(buf[:0], choice{op: opUp, slot: uint8(up.id.Server)})
 	}
+	sees := w.looks(next) && w.slots[next].action != interp.Look // a look is at one server
 	for set := w.live &^ (1<<mainSlot | 1<<leaveSlot); set != 0; set &= set - 1 {
 		i := bits.TrailingZeros32(set)
-		if s := &w.slots[i]; s.limbo == rising && s.until != notAtAll && (i == next || w.looks(next) || x.opts.EveryOrder) {
+		if s := &w.slots[i]; s.limbo == rising && s.until != notAtAll && (i == next || sees || x.opts.EveryOrder) {
 			buf = append(buf, choice{op: opUp, slot: uint8(i)})
 		}
 	}
