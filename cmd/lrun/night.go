@@ -282,36 +282,43 @@ func (n *night) hint() string { return "lrun resume " + n.run.ID + " goes on wit
 func endText(prog *interp.Program, begin start, res *interp.Result, id string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s after %s (exit code %d)\n", outcomeWords(res.Ending), took(res.Elapsed), res.ExitCode())
-	row := func(name, format string, args ...any) {
-		fmt.Fprintf(&b, "  %-12s %s\n", name, fmt.Sprintf(format, args...))
+	rows := append(runRows(prog, begin, res), row{"run", id})
+	if res.ExitCode() != exitDone {
+		rows = append(rows, row{"next", "lrun resume " + id})
 	}
+	for _, r := range rows {
+		fmt.Fprintf(&b, "  %-12s %s\n", r.Name, r.Text)
+	}
+	return b.String()
+}
+
+// runRows is the summary of a run on real servers. What it did to users is not in a journal: nobody could count them.
+func runRows(prog *interp.Program, begin start, res *interp.Result) []row {
+	var rows []row
+	add := func(name, format string, args ...any) { rows = append(rows, row{name, fmt.Sprintf(format, args...)}) }
 	list := func(name string, servers []string) {
 		if len(servers) > 0 {
-			row(name, "%s", strings.Join(servers, " "))
+			add(name, "%s", strings.Join(servers, " "))
 		}
 	}
 	if res.Reason != "" {
-		row("reason", "%s", oneLine(res.Reason))
+		add("reason", "%s", oneLine(res.Reason))
 	}
 	list("left down", res.Down)
 	if res.FailedOver {
-		row("failed over", "the users are still served by %s", prog.Pool.Backup)
+		add("failed over", "the users are still served by %s", prog.Pool.Backup)
 	}
 	if prog.Upgrades {
-		row("upgraded", "%d of %d servers", len(res.Upgraded), len(prog.Pool.Servers))
+		add("upgraded", "%d of %d servers", len(res.Upgraded), len(prog.Pool.Servers))
 	}
 	list("remaining", res.Remaining)
 	list("skipped", res.Skipped)
 	if end, ok := windowEnd(prog, begin); ok {
 		if left := end - res.Elapsed; left >= 0 {
-			row("window", "%s left", took(left))
+			add("window", "%s left", took(left))
 		} else {
-			row("window", "ended %s before the run", took(-left))
+			add("window", "ended %s before the run", took(-left))
 		}
 	}
-	row("run", "%s", id)
-	if res.ExitCode() != exitDone {
-		row("next", "lrun resume %s", id)
-	}
-	return b.String()
+	return rows
 }

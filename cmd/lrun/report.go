@@ -92,42 +92,10 @@ func runPage(store *runstore.Store, id string) ([]byte, error) {
 	if !st.State.Finished() && st.State != runstore.Running {
 		p.Headline += fmt.Sprintf("; lrun resume %s goes on with it", id)
 	}
-	p.Rows = s.runRows(st.Program, &res)
-	return s.page(p, res.Elapsed)
-}
-
-// runRows is the summary of a run on real servers. What it did to users is not in a journal: nobody could count them.
-func (s *story) runRows(prog *interp.Program, res *interp.Result) []row {
-	var rows []row
-	add := func(name, format string, args ...any) { rows = append(rows, row{name, fmt.Sprintf(format, args...)}) }
-	list := func(name string, servers []string) {
-		if len(servers) > 0 {
-			add(name, "%s", strings.Join(servers, " "))
-		}
-	}
-	if res.Reason != "" {
-		add("reason", "%s", oneLine(res.Reason))
-	}
-	list("left down", res.Down)
-	if res.FailedOver {
-		add("failed over", "the users are still served by %s", prog.Pool.Backup)
-	}
-	if prog.Upgrades {
-		add("upgraded", "%d of %d servers", len(res.Upgraded), len(prog.Pool.Servers))
-	}
-	list("remaining", res.Remaining)
-	list("skipped", res.Skipped)
 	total := 0
-	for _, m := range s.cuts {
-		total += int(m.count)
+	for _, cut := range s.cuts {
+		total += int(cut.count)
 	}
-	add("sessions cut", "%s", s.sessions(total))
-	if end, ok := windowEnd(prog, s.begin); ok {
-		if left := end - res.Elapsed; left >= 0 {
-			add("window", "%s left", took(left))
-		} else {
-			add("window", "ended %s before the run", took(-left))
-		}
-	}
-	return rows
+	p.Rows = append(runRows(st.Program, s.begin, &res), row{"sessions cut", s.sessions(total)})
+	return s.page(p, res.Elapsed)
 }
