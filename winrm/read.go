@@ -185,7 +185,7 @@ func (t *task) survey(ctx context.Context) result {
 			return cut()
 		}
 		if err == nil {
-			t.w.keepLook(&look{reading: r, seen: s, version: t.version, at: t.w.clock.now(), changes: changes})
+			t.w.keepLook(&recentLook{reading: r, seen: s, version: t.version, at: t.w.clock.now(), changes: changes})
 			return result{outcome: interp.Done, reading: r}
 		}
 		t.note("the state of the pool could not be read: %s", why(err))
@@ -193,42 +193,6 @@ func (t *task) survey(ctx context.Context) result {
 			return result{outcome: interp.Done, reading: r, text: t.seen()}
 		}
 	}
-}
-
-// look is what a survey has found, for the reading that follows it at once.
-type look struct {
-	reading interp.Reading
-	seen    seen
-	version string
-	at      time.Duration // when it was over
-	changes int64         // actions that had been begun before it
-}
-
-// recent is how old a look may be that a reading goes by: the machine looks before a turn and reads right after it, and
-// asking every server twice within a second tells nothing new.
-const recent = 5 * time.Second
-
-func (w *World) keepLook(l *look) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.looked = l
-}
-
-// lookOrRecent is the look just made, where nothing was begun since it began and nothing is going on; else a new one.
-func (w *World) lookOrRecent(ctx context.Context, version string) (interp.Reading, seen, error) {
-	w.mu.Lock()
-	l := w.looked
-	w.looked = nil
-	for _, t := range w.flight {
-		if t.e.Action.Changes() {
-			l = nil
-		}
-	}
-	w.mu.Unlock()
-	if l != nil && l.version == version && l.changes == w.changes.Load() && w.clock.now()-l.at <= recent {
-		return l.reading, l.seen, nil
-	}
-	return w.poolSurvey(ctx, version)
 }
 
 // readWall is what the readiness cmdlet gets in a rehearsal at the least, in the time of the wall.

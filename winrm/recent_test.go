@@ -37,5 +37,18 @@ func TestAReadingGoesByTheLookBeforeIt(t *testing.T) {
 			t.Errorf("start: %+v", ev)
 		}
 		asks("a reading after an action", read, 1)
+
+		// What was going on during the look, and has ended since, is not what the look has seen.
+		f.set("fe01", func(h *host) {
+			h.job[scripts.Upgrade] = func() (time.Duration, any, *scripts.ScriptError) { return time.Second, exit(0, true), nil }
+		})
+		upgrade := effect(w, interp.Upgrade, 0, time.Hour)
+		w.Start([]interp.Effect{upgrade})
+		asks("a look beside an action", survey, 1)
+		at := w.Now()
+		if ev, err := w.Next(t.Context()); err != nil || ev.ID != upgrade.ID || ev.Outcome != interp.Done || ev.At-at > recent {
+			t.Fatalf("upgrade: %+v, %v", ev, err)
+		}
+		asks("a reading once that has ended", read, 1)
 	})
 }

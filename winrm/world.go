@@ -48,14 +48,14 @@ type World struct {
 	cancel context.CancelFunc
 	tasks  sync.WaitGroup
 
-	changes atomic.Int64 // actions that were begun
+	changes atomic.Int64 // actions that have begun, and that have ended
 
 	mu       sync.Mutex
 	queue    []interp.Event
 	wake     chan struct{} // holds a token while the queue may have grown
 	flight   map[interp.EffectID]*task
-	looked   *look      // by the last survey; nil once a reading has gone by it
-	finished []endedJob // jobs whose end has been told, and may be in the journal by the next call of Next
+	looked   *recentLook // by the last survey; nil once a reading has gone by it
+	finished []endedJob  // jobs whose end has been told, and may be in the journal by the next call of Next
 }
 
 var _ interp.World = (*World)(nil)
@@ -258,6 +258,9 @@ func (w *World) tell(ev interp.Event) {
 	defer w.mu.Unlock()
 	ev.At = w.clock.now()
 	if ev.Kind == interp.Ended {
+		if t := w.flight[ev.ID]; t != nil && t.e.Action.Changes() {
+			w.changes.Add(1)
+		}
 		delete(w.flight, ev.ID)
 	}
 	w.queue = append(w.queue, ev)
