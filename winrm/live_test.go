@@ -70,23 +70,30 @@ func TestDifferencesAreTold(t *testing.T) {
 	}
 }
 
+// connect reaches the servers of a pool file until the test ends.
+func connect(t *testing.T, p *pool.Pool) *winrm.Servers {
+	t.Helper()
+	login, err := winrm.NewLogin(p, winrm.Credentials{Password: password})
+	if err != nil {
+		t.Fatal(err)
+	}
+	servers, err := winrm.Connect(p, login)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := servers.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	return servers
+}
+
 func TestIdentityDirectDoesNotReachOn(t *testing.T) {
 	r := serve(t, "contoso-6", "", nil)
 	p := *r.pool
 	p.Connect.Identity = pool.Identity{} // the file of a rehearsal names an account that reaches on
-	login, err := winrm.NewLogin(&p, winrm.Credentials{Password: password})
-	if err != nil {
-		t.Fatal(err)
-	}
-	servers, err := winrm.Connect(&p, login)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := servers.Close(t.Context()); err != nil {
-			t.Error(err)
-		}
-	}()
+	servers := connect(t, &p)
 	live, err := servers.Discover(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -152,20 +159,8 @@ func TestWrongServerIsRefused(t *testing.T) {
 	p.Connect.Hosts = slices.Clone(p.Connect.Hosts)
 	h := p.Connect.Hosts
 	h[0].Address, h[1].Address = h[1].Address, h[0].Address
-	login, err := winrm.NewLogin(&p, winrm.Credentials{Password: password})
-	if err != nil {
-		t.Fatal(err)
-	}
-	servers, err := winrm.Connect(&p, login)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := servers.Close(context.Background()); err != nil {
-			t.Error(err)
-		}
-	}()
-	_, err = servers.Discover(t.Context())
+	servers := connect(t, &p)
+	_, err := servers.Discover(t.Context())
 	var wrong *winrm.WrongServerError
 	if !errors.As(err, &wrong) || wrong.Want == wrong.Got {
 		t.Fatalf("two swapped addresses: %v", err)
