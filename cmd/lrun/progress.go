@@ -235,7 +235,7 @@ func column(p *pool.Pool) int {
 // standingWords is where a server stands that has no step under way.
 func standingWords(s *interp.ServerStanding) string {
 	text := map[interp.ServerState]string{
-		interp.ServerInTurn: "its turn is under way", interp.ServerBusy: "busy", interp.ServerWaiting: "waits",
+		interp.ServerInTurn: "its turn has begun", interp.ServerBusy: "busy", interp.ServerWaiting: "waits",
 		interp.ServerDone: "done", interp.ServerDue: "due", interp.ServerSkipped: "skipped, still due", interp.ServerFailed: "failed",
 		interp.ServerInDoubt: "in doubt: nobody knows how it ended", interp.ServerHeld: "stopped in the middle of its turn",
 		interp.ServerIdle: "nothing is due",
