@@ -94,17 +94,16 @@ func Prove(ctx context.Context, prog *interp.Program, opts Options) (*Answer, er
 
 // judgeWhole judges what can only be seen of all states together.
 func (e *Explorer) judgeWhole(a *Answer) {
-	g, cyclic := e.graph()
+	order, latest, cyclic := e.order()
 	if cyclic != noState {
 		e.violate(RunEnds, cyclic)
 		return
 	}
-	latest, rest := e.extremes(g)
 	e.noteEnds(latest)
 	a.Endings = e.endings()
 	for _, s := range e.maybe {
 		if latest[s.id] >= 0 {
-			e.property, e.prop, e.night = Property(s.sig), int(s.prop), e.nightTo(g, latest, s.id)
+			e.property, e.prop, e.night = Property(s.sig), int(s.prop), e.nightTo(order, latest, s.id)
 			return
 		}
 	}
@@ -118,11 +117,12 @@ func (e *Explorer) judgeWhole(a *Answer) {
 	if e.judgeSometimes(); e.property != Holds {
 		return
 	}
-	if e.judgeElapsed(g, rest); e.property != Holds {
+	rest := e.longest(order)
+	if e.judgeElapsed(rest); e.property != Holds {
 		return
 	}
 	if e.x.opts.Nights {
-		a.Nights = e.nights(g, latest)
+		a.Nights = e.nights(order, latest)
 	}
 	t := e.times(rest)
 	a.WorstCase = t.worst
@@ -224,7 +224,7 @@ func (e *Explorer) endings() []EndingSeen {
 }
 
 // nights tells a night for each way to end, the one that takes the least.
-func (e *Explorer) nights(g *graph, latest []int64) map[Way]*Trace {
+func (e *Explorer) nights(order []stateID, latest []int64) map[Way]*Trace {
 	least := map[Way]*ending{}
 	for _, k := range e.sortedEnds() {
 		x := e.ends[k]
@@ -236,8 +236,8 @@ func (e *Explorer) nights(g *graph, latest []int64) map[Way]*Trace {
 	}
 	all := map[Way]*Trace{}
 	for w, x := range least {
-		if e.shards[x.example.shard()].flags[x.example.place()]&flagOdd != 0 {
-			all[w] = e.x.tell(e.nightTo(g, latest, x.example))
+		if e.record(x.example).flags&flagOdd != 0 {
+			all[w] = e.x.tell(e.nightTo(order, latest, x.example))
 		} else {
 			all[w] = e.x.tell(e.path(x.example))
 		}
@@ -280,13 +280,12 @@ type TraceLine struct {
 func (e *Explorer) path(id stateID) []choice {
 	var path []choice
 	for {
-		s := &e.shards[id.shard()]
-		p := s.parent[id.place()]
-		if p == noState {
+		r := e.record(id)
+		if r.parent == noState {
 			break
 		}
-		path = append(path, s.choice[id.place()])
-		id = p
+		path = append(path, r.choice)
+		id = r.parent
 	}
 	for i, j := 0, len(path)-1; i < j; i, j = i+1, j-1 {
 		path[i], path[j] = path[j], path[i]

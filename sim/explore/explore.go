@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/lrun/lrun/interp"
@@ -55,13 +56,20 @@ const noState = ^stateID(0)
 func (id stateID) shard() int { return int(id % shardCount) }
 func (id stateID) place() int { return int(id / shardCount) }
 
-// shard is a part of the visited states: a table from fingerprints to places, and what is kept of each state for good.
+// record is what is kept of a state for good.
+type record struct {
+	parent stateID
+	choice choice // that leads here from the parent
+	links  linkID // where the links out of it begin
+	degree uint16 // how many there are
+	head   uint8  // 1 + the domain whose turn begins with this state, or 0
+	flags  uint8
+}
+
+// shard is a part of the visited states: a table from fingerprints to places, and the records of the states there.
 type shard struct {
 	table  table
-	parent []stateID
-	choice []choice
-	head   []uint8 // 1 + the domain whose turn begins with this state, or 0
-	flags  []uint8
+	known  []record
 	base   int     // place of the first state of the level under way
 	nodes  []place // the states of the level under way; nowhere where nothing comes after one
 	fresh  []place // those of the next level
@@ -81,7 +89,7 @@ const (
 type cand struct {
 	hash   uint64
 	from   stateID
-	dt     uint32 // a span
+	link   linkID // the one that leads here
 	choice choice
 	head   uint8
 	flags  uint8
@@ -90,19 +98,6 @@ type cand struct {
 	end    uint64 // signature of the ending
 	node   place  // nowhere where nothing comes after it
 }
-
-// edge is a transition, kept for the longest path.
-type edge struct {
-	from, to stateID
-	dt       uint32
-}
-
-// What an edge's span of time holds beside whole seconds, which all durations are.
-const (
-	spanLate   = 1 << 31 // the window is taken to be over
-	spanThinks = 1 << 30 // a person thinks: it is not lrun's time
-	spanMask   = spanThinks - 1
-)
 
 // Explorer explores the outcomes of one program.
 type Explorer struct {
@@ -114,7 +109,7 @@ type Explorer struct {
 	chunks  []chunk
 
 	transitions int64
-	edges       [shardCount][]edge // by the shard of `to`
+	links       links
 	cover       []bool
 	ends        map[uint64]*ending
 	maybe       []endState // violations on a path whose window is over sooner than it can be
@@ -222,7 +217,7 @@ func (e *Explorer) Run(ctx context.Context) error {
 func (e *Explorer) states() int {
 	n := 0
 	for s := range e.shards {
-		n += len(e.shards[s].parent)
+		n += len(e.shards[s].known)
 	}
 	return n
 }
@@ -251,37 +246,42 @@ func (e *Explorer) first() {
 	e.root = stateID(h % shardCount)
 }
 
+// keep adds the record of a state.
 func (s *shard) keep(c *cand) {
-	s.parent = append(s.parent, c.from)
-	s.choice = append(s.choice, c.choice)
-	s.head = append(s.head, c.head)
-	s.flags = append(s.flags, c.flags)
+	if len(s.known) == cap(s.known) {
+		s.known = slices.Grow(s.known, max(256, len(s.known))) // twice as many: what append adds costs more copies
+	}
+	s.known = append(s.known, record{parent: c.from, choice: c.choice, head: c.head, flags: c.flags})
 }
+
+// record is what is kept of a state.
+func (e *Explorer) record(id stateID) *record { return &e.shards[id.shard()].known[id.place()] }
 
 // noteEnds gathers the endings of all states that some night really comes to.
 func (e *Explorer) noteEnds(latest []int64) {
-	var all []endState
 	for s := range e.shards {
-		all = append(all, e.shards[s].ends...)
-	}
-	for _, s := range all {
-		if latest != nil && latest[s.id] < 0 {
-			continue
-		}
-		sig := s.sig &^ (0xff << 56)
-		k := e.ends[sig]
-		if k == nil {
-			k = &ending{
-				EndingSeen: EndingSeen{
-					Ending: interp.Ending(sig >> 48 & 0xff), FailedOver: sig>>40&1 == 1, Left: int(sig >> 32 & 0xff),
-					Down: int(sig >> 24 & 0xff), Faults: int(sig >> 8 & 0xff),
-				},
-				example: s.id, anew: sig>>16&1 == 1,
+		for _, end := range e.shards[s].ends {
+			if latest == nil || latest[end.id] >= 0 {
+				e.noteEnd(end)
 			}
-			e.ends[sig] = k
 		}
-		if s.sig>>56 == 0 {
-			k.clean = true
+	}
+}
+
+func (e *Explorer) noteEnd(s endState) {
+	sig := s.sig &^ (0xff << 56)
+	k := e.ends[sig]
+	if k == nil {
+		k = &ending{
+			EndingSeen: EndingSeen{
+				Ending: interp.Ending(sig >> 48 & 0xff), FailedOver: sig>>40&1 == 1, Left: int(sig >> 32 & 0xff),
+				Down: int(sig >> 24 & 0xff), Faults: int(sig >> 8 & 0xff),
+			},
+			example: s.id, anew: sig>>16&1 == 1,
 		}
+		e.ends[sig] = k
+	}
+	if s.sig>>56 == 0 {
+		k.clean = true
 	}
 }

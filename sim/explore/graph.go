@@ -2,84 +2,79 @@ package explore
 
 import (
 	"iter"
-	"sync"
+	"slices"
 	"time"
 
 	"github.com/lrun/lrun/interp"
 )
 
-// graph is the explored states and what leads from each to which, for questions about all paths. What it says of a state
-// stands at the state's number; numbers that a shard does not have are of no state.
-type graph struct {
-	start []uint32 // links of state i: start[i] to start[i+1]
-	links []link
-	order []stateID // states in topological order
-}
-
-// link is a transition out of a state.
-type link struct {
-	to stateID
-	dt uint32
-}
-
-// from is the links out of a state.
-func (g *graph) from(id stateID) []link { return g.links[g.start[id]:g.start[id+1]] }
-
-// graph joins the edges that the shards collected, and puts the states in topological order. cyclic is a state on a
-// cycle or behind one, where there is one: then some run does not end.
-func (e *Explorer) graph() (g *graph, cyclic stateID) {
-	most, edges := 0, 0
-	for s := range e.shards {
-		most = max(most, len(e.shards[s].parent))
-		edges += len(e.edges[s])
-	}
-	n := most * shardCount
-	g = &graph{start: make([]uint32, n+1), links: make([]link, edges), order: make([]stateID, 0, e.states())}
+// order puts the states into topological order, and tells the latest time at which a night can come to each, in
+// milliseconds, or -1 where none can: a link that takes the window to be over is there only for a night that can be late
+// enough, or in which lrun was killed and came back who knows when. What is told of a state stands at its number; numbers
+// that a shard does not have are of no state. cyclic is a state on a cycle or behind one, where there is one: then some run
+// does not end.
+func (e *Explorer) order() (order []stateID, latest []int64, cyclic stateID) {
+	n := e.numbers()
 	in := make([]uint32, n)
-	for s := range e.edges {
-		for i := range e.edges[s] {
-			g.start[e.edges[s][i].from+1]++
-			in[e.edges[s][i].to]++
+	for s := range e.shards {
+		for i := range e.shards[s].known {
+			for _, l := range e.links.from(&e.shards[s].known[i]) {
+				in[l.to]++
+			}
 		}
 	}
-	for i := range n {
-		g.start[i+1] += g.start[i]
+	latest = make([]int64, n)
+	for i := range latest {
+		latest[i] = -1
 	}
-	at := append([]uint32(nil), g.start[:n]...)
-	for s := range e.edges {
-		for i := range e.edges[s] {
-			k := &e.edges[s][i]
-			g.links[at[k.from]] = link{k.to, k.dt}
-			at[k.from]++
-		}
-	}
+	latest[e.root] = 0
+	order = make([]stateID, 0, e.states())
 	for id := range e.everyState() {
 		if in[id] == 0 {
-			g.order = append(g.order, id)
+			order = append(order, id)
 		}
 	}
-	for next := 0; next < len(g.order); next++ {
-		for _, l := range g.from(g.order[next]) {
+	for next := 0; next < len(order); next++ {
+		r, at := e.record(order[next]), latest[order[next]]
+		for _, l := range e.links.from(r) {
 			if in[l.to]--; in[l.to] == 0 {
-				g.order = append(g.order, l.to)
+				order = append(order, l.to)
+			}
+			if at >= 0 && (l.span&spanLate == 0 || e.canBeLate(r, l, at)) {
+				latest[l.to] = max(latest[l.to], at+spanTime(l.span))
 			}
 		}
 	}
-	if len(g.order) < e.states() {
-		for id := range e.everyState() {
-			if in[id] > 0 {
-				return g, id
-			}
+	if len(order) == e.states() {
+		return order, latest, noState
+	}
+	for id := range e.everyState() {
+		if in[id] > 0 {
+			return order, latest, id
 		}
 	}
-	return g, noState
+	return order, latest, noState
+}
+
+// canBeLate reports whether a night that comes to a state at a time can take a link out of it on which the window is over.
+func (e *Explorer) canBeLate(r *record, l link, at int64) bool {
+	return r.flags&flagCrashed != 0 || at+spanTime(l.span) >= e.x.closes.Milliseconds() || e.record(l.to).flags&flagCrashed != 0
+}
+
+// numbers is how many numbers of states there are, those in between that are of no state among them.
+func (e *Explorer) numbers() int {
+	most := 0
+	for s := range e.shards {
+		most = max(most, len(e.shards[s].known))
+	}
+	return most * shardCount
 }
 
 // everyState yields the numbers of all states, shard by shard.
 func (e *Explorer) everyState() iter.Seq[stateID] {
 	return func(yield func(stateID) bool) {
 		for s := range e.shards {
-			for place := range e.shards[s].parent {
+			for place := range e.shards[s].known {
 				if !yield(stateID(place*shardCount + s)) {
 					return
 				}
@@ -89,87 +84,31 @@ func (e *Explorer) everyState() iter.Seq[stateID] {
 }
 
 // longest is, for each state, the longest time from there to an end, in milliseconds.
-func (g *graph) longest() []int64 {
-	rest := make([]int64, len(g.start)-1)
-	for k := len(g.order) - 1; k >= 0; k-- {
-		id := g.order[k]
+func (e *Explorer) longest(order []stateID) []int64 {
+	rest := make([]int64, e.numbers())
+	for _, id := range slices.Backward(order) {
 		most := int64(0)
-		for _, l := range g.from(id) {
-			most = max(most, lrunTime(l.dt)+rest[l.to])
+		for _, l := range e.links.from(e.record(id)) {
+			most = max(most, lrunTime(l.span)+rest[l.to])
 		}
 		rest[id] = most
 	}
 	return rest
 }
 
-// extremes is the latest time of each state and the longest time from there on, each on a core of its own where there are
-// two.
-func (e *Explorer) extremes(g *graph) (latest, rest []int64) {
-	if e.x.opts.Workers == 1 {
-		return e.latest(g), g.longest()
-	}
-	var wg sync.WaitGroup
-	wg.Go(func() { rest = g.longest() })
-	latest = e.latest(g)
-	wg.Wait()
-	return latest, rest
-}
-
-// spanTime is how much time an edge takes, in milliseconds.
-func spanTime(span uint32) int64 { return int64(span&spanMask) * 1000 }
-
-// lrunTime is how much of lrun's time an edge takes, in milliseconds.
-func lrunTime(span uint32) int64 {
-	if span&spanThinks != 0 {
-		return 0
-	}
-	return spanTime(span)
-}
-
-// latest is, for each state, the latest time at which a night can come to it, in milliseconds, or -1 where none can: an
-// edge that takes the window to be over is there only for a night that can be late enough, or in which lrun was killed
-// and came back who knows when.
-func (e *Explorer) latest(g *graph) []int64 {
-	at := make([]int64, len(g.start)-1)
-	for i := range at {
-		at[i] = -1
-	}
-	at[e.root] = 0
-	for _, id := range g.order {
-		if at[id] < 0 {
-			continue
-		}
-		crashed := e.crashedAt(id)
-		for _, l := range g.from(id) {
-			t := at[id] + spanTime(l.dt)
-			if l.dt&spanLate != 0 && !crashed && t < e.x.closes.Milliseconds() && !e.crashedAt(l.to) {
-				continue
-			}
-			at[l.to] = max(at[l.to], t)
-		}
-	}
-	return at
-}
-
-func (e *Explorer) crashedAt(id stateID) bool {
-	return e.shards[id.shard()].flags[id.place()]&flagCrashed != 0
-}
-
 // nightTo is the choices of the night that comes to a state latest.
-func (e *Explorer) nightTo(g *graph, latest []int64, to stateID) []choice {
+func (e *Explorer) nightTo(order []stateID, latest []int64, to stateID) []choice {
 	prev := map[stateID]stateID{} // on the way back from the goal
-	for k := len(g.order) - 1; k >= 0; k-- {
-		id := g.order[k]
-		if latest[id] < 0 {
+	for _, id := range slices.Backward(order) {
+		r, at := e.record(id), latest[id]
+		if at < 0 {
 			continue
 		}
-		for _, l := range g.from(id) {
+		for _, l := range e.links.from(r) {
 			if _, wanted := prev[l.to]; !wanted && l.to != to {
 				continue
 			}
-			late := l.dt&spanLate != 0 && !e.crashedAt(id) && !e.crashedAt(l.to) &&
-				latest[id]+spanTime(l.dt) < e.x.closes.Milliseconds()
-			if !late && latest[id]+spanTime(l.dt) == latest[l.to] {
+			if at+spanTime(l.span) == latest[l.to] && (l.span&spanLate == 0 || e.canBeLate(r, l, at)) {
 				prev[id] = l.to
 				break
 			}
@@ -184,10 +123,10 @@ func (e *Explorer) nightTo(g *graph, latest []int64, to stateID) []choice {
 }
 
 // longestNight is the choices of a night that takes the longest.
-func (e *Explorer) longestNight(g *graph, rest []int64) []choice {
+func (e *Explorer) longestNight(rest []int64) []choice {
 	return e.walk(func(id stateID) stateID {
-		for _, l := range g.from(id) {
-			if lrunTime(l.dt)+rest[l.to] == rest[id] {
+		for _, l := range e.links.from(e.record(id)) {
+			if lrunTime(l.span)+rest[l.to] == rest[id] {
 				return l.to
 			}
 		}
@@ -238,7 +177,8 @@ type times struct {
 func (e *Explorer) times(rest []int64) times {
 	t := times{worst: time.Duration(rest[e.root]) * time.Millisecond, behind: map[int]time.Duration{}}
 	for s := range e.shards {
-		for p, h := range e.shards[s].head {
+		for p := range e.shards[s].known {
+			h := e.shards[s].known[p].head
 			if h == 0 {
 				continue
 			}

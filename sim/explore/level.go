@@ -12,8 +12,6 @@ import (
 type chunk struct {
 	shard, from, to int
 	cands           [shardCount][]cand
-	edges           [shardCount][]edge
-	transitions     int64
 }
 
 // level explores all states of the level under way. States are expanded in parallel; then each shard takes in what is
@@ -25,12 +23,13 @@ func (e *Explorer) level() {
 	}
 	e.parallel(len(e.chunks), func(wk *worker, i int) { wk.expand(e, &e.chunks[i]) })
 	e.parallel(shardCount, func(wk *worker, s int) { wk.take(e, s) })
-	for i := range e.chunks {
-		e.transitions += e.chunks[i].transitions
+	for _, wk := range e.workers {
+		e.transitions += wk.transitions
+		wk.transitions = 0
 	}
 	for s := range e.shards {
 		sh := &e.shards[s]
-		sh.base = len(sh.parent) - len(sh.fresh)
+		sh.base = len(sh.known) - len(sh.fresh)
 		sh.nodes, sh.fresh = sh.fresh, sh.nodes[:0]
 	}
 	e.depth++
@@ -51,9 +50,9 @@ func (e *Explorer) cut() {
 				}
 			}
 			c := &e.chunks[n]
-			c.shard, c.from, c.to, c.transitions = s, from, min(from+chunkSize, all), 0
+			c.shard, c.from, c.to = s, from, min(from+chunkSize, all)
 			for k := range c.cands {
-				c.cands[k], c.edges[k] = c.cands[k][:0], c.edges[k][:0]
+				c.cands[k] = c.cands[k][:0]
 			}
 			n++
 		}
@@ -63,18 +62,20 @@ func (e *Explorer) cut() {
 
 // worker is what one goroutine works with.
 type worker struct {
-	number  uint32
-	m       *interp.Machine
-	choices []choice
-	cover   []bool
-	seen    []bool
-	levels  [2][shardCount]frontier // the states that this worker found, of this level and of the one before
-	now     *[shardCount]frontier   // where it puts those of the next level
-	parent  node                    // the state whose choices are made
-	batch   [batchSize]found
-	n       int                // how many of the batch have been made
-	latest  [latestSize]uint64 // fingerprints that this worker has handed on
-	fetched uint64             // keeps the compiler from leaving out what only fetches memory
+	number      uint32
+	m           *interp.Machine
+	choices     []choice
+	cover       []bool
+	seen        []bool
+	levels      [2][shardCount]frontier // the states that this worker found, of this level and of the one before
+	now         *[shardCount]frontier   // where it puts those of the next level
+	parent      node                    // the state whose choices are made
+	linker      linker
+	batch       [batchSize]found
+	n           int                // how many of the batch have been made
+	latest      [latestSize]uint64 // fingerprints that this worker has handed on
+	transitions int64
+	fetched     uint64 // keeps the compiler from leaving out what only fetches memory
 }
 
 // batchSize is how many states are made before they are looked up in the tables: the memory then fetches all their
@@ -93,6 +94,7 @@ const latestSize = 1 << 14
 type found struct {
 	node
 	cand
+	out *link // the one that leads here
 }
 
 // turnOver begins a level: the states of the level before the last one are no longer needed.
@@ -106,7 +108,7 @@ func (wk *worker) turnOver(depth int) {
 // crew makes the workers.
 func (e *Explorer) crew() {
 	for i := range e.x.opts.Workers {
-		wk := &worker{number: uint32(i), m: e.x.machine(), cover: make([]bool, len(e.cover)), seen: make([]bool, len(e.seen))}
+		wk := &worker{number: uint32(i), m: e.x.machine(), cover: ownLines(len(e.cover)), seen: ownLines(len(e.seen))}
 		wk.m.Cover(wk.cover)
 		for l := range wk.levels {
 			for s := range wk.levels[l] {
@@ -116,6 +118,13 @@ func (e *Explorer) crew() {
 		wk.turnOver(1) // where the first level looks for its one state
 		e.workers = append(e.workers, wk)
 	}
+}
+
+// ownLines makes room for n marks that shares no cache line with anything else: where two workers write to one line all the
+// time, each waits for the other.
+func ownLines(n int) []bool {
+	const line = 128 // some processors fetch two lines of 64 at once
+	return make([]bool, n+2*line)[line:][:n]
 }
 
 // dismiss gathers what the workers have seen.
@@ -157,9 +166,12 @@ func (wk *worker) expand(e *Explorer, ch *chunk) {
 		e.get(ch.shard, sh.nodes[i], &wk.parent)
 		id := stateID((sh.base+i)*shardCount + ch.shard)
 		wk.choices = e.x.choices(&wk.parent.w, wk.choices)
+		r := &sh.known[sh.base+i]
+		r.links = wk.linker.begin(&e.links, len(wk.choices)*(len(e.x.lefts)+2))
 		for _, c := range wk.choices {
 			e.x.variants(c, func(c choice) (interp.Asked, time.Duration) { return wk.follow(e, ch, id, c) })
 		}
+		r.degree = wk.linker.since(r.links)
 	}
 	wk.lookUp(e, ch)
 }
@@ -169,15 +181,17 @@ func (wk *worker) follow(e *Explorer, ch *chunk, id stateID, c choice) (interp.A
 	if wk.n == batchSize {
 		wk.lookUp(e, ch)
 	}
-	ch.transitions++
+	wk.transitions++
 	f := &wk.batch[wk.n]
 	wk.n++
 	t := e.x.transition(wk.m, &wk.parent, &f.node, c)
 	if len(wk.seen) > 0 {
 		e.x.checkProps(&f.w, wk.m, wk.seen)
 	}
+	var link linkID
+	link, f.out = wk.linker.add(t.dt)
 	f.cand = cand{
-		hash: t.hash, from: id, dt: t.dt, choice: c, head: t.head, flags: t.flags, broken: f.w.broken, prop: f.w.prop,
+		hash: t.hash, from: id, link: link, choice: c, head: t.head, flags: t.flags, broken: f.w.broken, prop: f.w.prop,
 		end: t.end, node: nowhere,
 	}
 	return t.asked, t.left
@@ -201,7 +215,7 @@ func (wk *worker) lookUp(e *Explorer, ch *chunk) {
 		f := &batch[i]
 		s := f.hash % shardCount
 		if place, ok := e.shards[s].table.find(f.hash); ok {
-			ch.edges[s] = append(ch.edges[s], edge{from: f.from, to: stateID(place*shardCount) + stateID(s), dt: f.dt})
+			f.out.to = stateID(place*shardCount) + stateID(s)
 			continue
 		}
 		if latest := &wk.latest[f.hash>>40%latestSize]; *latest != f.hash {
@@ -217,9 +231,7 @@ func (wk *worker) lookUp(e *Explorer, ch *chunk) {
 // take lets a shard take in the states that are new to it.
 func (wk *worker) take(e *Explorer, s int) {
 	sh := &e.shards[s]
-	edges := e.edges[s]
 	for i := range e.chunks {
-		edges = append(edges, e.chunks[i].edges[s]...)
 		cands := e.chunks[i].cands[s]
 		for j := range cands {
 			if j%aheadSize == 0 {
@@ -230,7 +242,7 @@ func (wk *worker) take(e *Explorer, s int) {
 			c := &cands[j]
 			place, isNew := sh.table.insert(c.hash)
 			id := stateID(place*shardCount + s)
-			edges = append(edges, edge{from: c.from, to: id, dt: c.dt})
+			e.links.at(c.link).to = id
 			if !isNew {
 				continue
 			}
@@ -244,7 +256,6 @@ func (wk *worker) take(e *Explorer, s int) {
 			}
 		}
 	}
-	e.edges[s] = edges
 }
 
 // findBroken notes the first violation of the level, the same one whatever the number of cores. One on a way on which the
@@ -255,7 +266,7 @@ func (e *Explorer) findBroken() {
 		sh := &e.shards[s]
 		for _, b := range sh.broken {
 			switch {
-			case sh.flags[b.id.place()]&flagOdd != 0:
+			case sh.known[b.id.place()].flags&flagOdd != 0:
 				e.maybe = append(e.maybe, b)
 			case best == Holds || Property(b.sig) < best:
 				best, at = Property(b.sig), b

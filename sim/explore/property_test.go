@@ -183,45 +183,47 @@ func TestFingerprint(t *testing.T) {
 
 // TestGraph finds the longest way, and a cycle.
 func TestGraph(t *testing.T) {
-	e := &Explorer{}
-	for s := range 4 {
-		e.shards[s].parent = make([]stateID, 1)
-		e.shards[s].flags = make([]uint8, 1)
+	var e *Explorer
+	graph := func(links ...[3]int) {
+		e = &Explorer{}
+		e.x.closes = 100 * time.Second
+		var lk linker
+		for s := range 4 {
+			e.shards[s].known = make([]record, 1)
+			r := &e.shards[s].known[0]
+			r.links = lk.begin(&e.links, len(links))
+			for _, l := range links {
+				if l[0] == s {
+					_, out := lk.add(uint32(l[2]))
+					out.to = stateID(l[1])
+				}
+			}
+			r.degree = lk.since(r.links)
+		}
 	}
-	link := func(from, to int, dt uint32) {
-		e.edges[to] = append(e.edges[to], edge{stateID(from), stateID(to), dt})
-	}
-	link(0, 1, 5)
-	link(0, 2, 1)
-	link(1, 3, 1)
-	link(2, 3, 7|spanThinks)
-	link(2, 1, 2)
-	g, cyclic := e.graph()
+	graph([3]int{0, 1, 5}, [3]int{0, 2, 1}, [3]int{1, 3, 1}, [3]int{2, 3, 7 | spanThinks}, [3]int{2, 1, 2})
+	order, latest, cyclic := e.order()
 	if cyclic != noState {
 		t.Fatal("a cycle where there is none")
 	}
-	if rest := g.longest(); rest[0] != 6000 || rest[2] != 3000 || rest[3] != 0 {
+	if rest := e.longest(order); rest[0] != 6000 || rest[2] != 3000 || rest[3] != 0 {
 		t.Errorf("longest %v", rest)
 	}
-	if at := e.latest(g); at[0] != 0 || at[1] != 5000 || at[3] != 8000 {
-		t.Errorf("latest %v", at)
+	if latest[0] != 0 || latest[1] != 5000 || latest[3] != 8000 {
+		t.Errorf("latest %v", latest)
 	}
-	e.x.closes = 100 * time.Second
-	e.edges = [shardCount][]edge{}
-	link(0, 1, 99)
-	link(0, 2, 100)
-	link(1, 3, spanLate)
-	g, _ = e.graph()
-	if at := e.latest(g); at[3] != -1 {
+	late := [][3]int{{0, 1, 99}, {0, 2, 100}, {1, 3, spanLate}}
+	graph(late...)
+	if _, at, _ := e.order(); at[3] != -1 {
 		t.Errorf("a window of 100 s is over after 99: %v", at)
 	}
-	link(2, 3, spanLate)
-	g, _ = e.graph()
-	if at := e.latest(g); at[3] != 100_000 {
+	late = append(late, [3]int{2, 3, spanLate})
+	graph(late...)
+	if _, at, _ := e.order(); at[3] != 100_000 {
 		t.Errorf("a window of 100 s is over after 100: %v", at)
 	}
-	link(3, 0, 1)
-	if _, cyclic := e.graph(); cyclic == noState {
+	graph(append(late, [3]int{3, 0, 1})...)
+	if _, _, cyclic := e.order(); cyclic == noState {
 		t.Error("no cycle where there is one")
 	}
 }

@@ -282,14 +282,14 @@ func (x *model) cutOff(w *world, e *interp.Effect) {
 }
 
 // judgeElapsed judges what is said of the time elapsed, by the longest path.
-func (e *Explorer) judgeElapsed(g *graph, rest []int64) {
+func (e *Explorer) judgeElapsed(rest []int64) {
 	for i := range e.x.opts.Props {
 		p := &e.x.opts.Props[i]
 		worst := rest[e.root]
 		if p.subject != elapsed || p.op.holds(worst, p.value) == (p.mode == always) {
 			continue
 		}
-		e.property, e.prop, e.night = UserProperty, i, e.longestNight(g, rest)
+		e.property, e.prop, e.night = UserProperty, i, e.longestNight(rest)
 		return
 	}
 }

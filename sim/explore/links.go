@@ -1,0 +1,92 @@
+package explore
+
+import "sync"
+
+// link is a transition out of a state, kept for the questions about all paths.
+type link struct {
+	to   stateID
+	span uint32 // how much time it takes
+}
+
+// What a link's span of time holds beside whole seconds, which all durations are.
+const (
+	spanLate   = 1 << 31 // the window is taken to be over
+	spanThinks = 1 << 30 // a person thinks: it is not lrun's time
+	spanMask   = spanThinks - 1
+)
+
+// spanTime is how much time a link takes, in milliseconds.
+func spanTime(span uint32) int64 { return int64(span&spanMask) * 1000 }
+
+// lrunTime is how much of lrun's time a link takes, in milliseconds.
+func lrunTime(span uint32) int64 {
+	if span&spanThinks != 0 {
+		return 0
+	}
+	return spanTime(span)
+}
+
+// linkID is where a link lies: the block in the high half, its place there in the low one.
+type linkID uint32
+
+const linkBits = 16
+
+// links are the transitions of an exploration, those out of one state side by side. They lie in blocks, each of them one
+// worker's own until the next one is begun, and never move: where a link leads is filled in when its state gets a number.
+type links struct {
+	mu     sync.Mutex // for who adds a block
+	blocks [][]link
+}
+
+func (ls *links) at(id linkID) *link { return &ls.blocks[id>>linkBits][id&(1<<linkBits-1)] }
+
+// from is the links out of a state.
+func (ls *links) from(r *record) []link {
+	if r.degree == 0 {
+		return nil
+	}
+	at := r.links & (1<<linkBits - 1)
+	return ls.blocks[r.links>>linkBits][at:][:r.degree]
+}
+
+// block adds a block of n links.
+func (ls *links) block(n int) (number linkID, room []link) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	room = make([]link, n)
+	ls.blocks = append(ls.blocks, room)
+	return linkID(len(ls.blocks)-1) << linkBits, room
+}
+
+// linker is where one worker puts its links.
+type linker struct {
+	number linkID // of the block, in its place
+	room   []link
+	n      int // how much of the room is used
+}
+
+// firstBlock is how many links the first block of a worker has room for; each further one has room for twice as many, up
+// to what a linkID can tell apart.
+const firstBlock = 1 << 10
+
+// begin is where the links out of a state begin that has up to most of them. No state has more than a block holds: it has
+// fewer than two hundred choices, each in as many variants as there are questions of time.
+func (l *linker) begin(ls *links, most int) linkID {
+	if l.n+most > len(l.room) {
+		room := max(most, min(max(firstBlock, 2*len(l.room)), 1<<linkBits))
+		l.number, l.room = ls.block(room)
+		l.n = 0
+	}
+	return l.number + linkID(l.n)
+}
+
+// add adds a link that does not lead anywhere yet.
+func (l *linker) add(span uint32) (linkID, *link) {
+	id, out := l.number+linkID(l.n), &l.room[l.n]
+	out.span = span
+	l.n++
+	return id, out
+}
+
+// since is how many links were added since id.
+func (l *linker) since(id linkID) uint16 { return uint16(l.number + linkID(l.n) - id) }
