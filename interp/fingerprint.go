@@ -13,41 +13,6 @@ import (
 // any more; effect ids, epochs, sequence numbers and everything that is only told to people are left out, and so is the
 // end of the window, which see [Machine.SetWindow].
 
-// setKeys is a number for each set that a server can be in.
-var setKeys = func() (keys [64]uint64) {
-	for k := range keys {
-		keys[k] = Mix(uint64(k)+1, 0x2545f4914f6cdd1d)
-	}
-	return keys
-}()
-
-// SetSums says of some servers which sets each of them is in: the sum of a number for each of its sets. Most sets are empty
-// most of the time, and some are nearly full.
-type SetSums struct {
-	common uint64 // what is to be added to the sum of every server
-	own    [pool.MaxServers]uint64
-}
-
-// Add adds the k-th set, k up to 63, to the sums of the servers of who.
-func (u *SetSums) Add(k int, set, who pool.Set) {
-	if set &= who; set != 0 {
-		u.add(setKeys[k&63], set, who&^set)
-	}
-}
-
-func (u *SetSums) add(key uint64, set, lacks pool.Set) {
-	if lacks == 0 || lacks&(lacks-1) == 0 && set&(set-1) != 0 {
-		u.common += key
-		set, key = lacks, -key
-	}
-	for ; set != 0; set &= set - 1 {
-		u.own[bits.TrailingZeros16(uint16(set))&(pool.MaxServers-1)] += key
-	}
-}
-
-// Of is the sum of a server.
-func (u *SetSums) Of(server int) uint64 { return u.own[server] + u.common }
-
 // Mix folds v into h: a multiply whose halves are joined, as wyhash does it.
 func Mix(h, v uint64) uint64 {
 	hi, lo := bits.Mul64(h^0x9e3779b97f4a7c15, v^0xd6e8feb86659fd93)
@@ -101,26 +66,26 @@ func (m *Machine) readingAllows(s *State) bool {
 	return d >= 0 && s.reading.Domains.Has(int(d))
 }
 
-// ServerHashes is the fingerprint of what the machine knows of each server of who, without the server's place.
-func (m *Machine) ServerHashes(who pool.Set, hashes *[pool.MaxServers]uint64) {
-	s := m.st
-	var in SetSums
-	for k, set := range [...]pool.Set{
-		s.turn, s.part, s.active, s.queue, s.took, s.unverified, s.down, s.turnOut, s.touchedBy, s.skipped, s.failed, s.doubtful,
-		s.away, s.noUpgrade, s.noVerify, s.seenUp,
-	} {
-		in.Add(k, set, who)
-	}
-	for k, set := range s.done[:m.prog.loops] {
-		in.Add(20+k, set, who)
-	}
-	for k, set := range s.upgraded[:m.prog.upgrades] {
-		in.Add(20+maxLoops+k, set, who)
-	}
-	in.Add(63, m.seenRunning(s), who)
+// Sets are the sets that the machine keeps servers in, as far as anything depends on them.
+func (m *Machine) Sets() pool.Sets { return m.sets(m.st) }
+
+func (m *Machine) sets(s *State) (in pool.Sets) {
+	in.Add(s.turn, s.part, s.active, s.queue)
+	in.Add(s.turnOut, s.took, s.unverified, s.down)
+	in.Add(s.away, s.noUpgrade, s.noVerify, s.touchedBy)
+	in.Add(s.seenUp, s.skipped, s.failed, s.doubtful)
+	in.Add(m.seenRunning(s), 0, 0, 0)
+	in.AddAll(s.done[:m.prog.loops])
+	in.AddAll(s.upgraded[:m.prog.upgrades])
+	return in
+}
+
+// ServerHashes is the fingerprint of what the machine knows of each server of who, without the server's place. The sets
+// are [Machine.Sets].
+func (m *Machine) ServerHashes(in *pool.Sets, who pool.Set, hashes *[pool.MaxServers]uint64) {
 	for ; who != 0; who &= who - 1 {
 		i := bits.TrailingZeros16(uint16(who)) & (pool.MaxServers - 1)
-		tk := &s.tasks[i]
+		tk := &m.st.tasks[i]
 		h := Mix(in.Of(i), uint64(uint32(tk.at))|uint64(tk.comesTo())<<32)
 		if tk.phase != idle {
 			h = Mix(h, m.hashTask(i, tk))
@@ -146,22 +111,18 @@ func (m *Machine) seenRunning(s *State) pool.Set {
 }
 
 // Rehash is the set of servers whose fingerprint is not the one that it was in an earlier state of the same program, or
-// may not be.
-func (m *Machine) Rehash(before *State) pool.Set {
-	s, b := m.st, before
-	who := (s.turn ^ b.turn) | (s.part ^ b.part) | (s.active ^ b.active) | (s.queue ^ b.queue) | (s.took ^ b.took) |
-		(s.unverified ^ b.unverified) | (s.down ^ b.down) | (s.turnOut ^ b.turnOut) | (s.touchedBy ^ b.touchedBy) |
-		(s.skipped ^ b.skipped) | (s.failed ^ b.failed) | (s.doubtful ^ b.doubtful) | (s.away ^ b.away) |
-		(s.noUpgrade ^ b.noUpgrade) | (s.noVerify ^ b.noVerify) | (s.seenUp ^ b.seenUp) | (m.seenRunning(s) ^ m.seenRunning(b))
-	for k := range s.done[:m.prog.loops] {
-		who |= s.done[k] ^ b.done[k]
-	}
-	for k := range s.upgraded[:m.prog.upgrades] {
-		who |= s.upgraded[k] ^ b.upgraded[k]
-	}
+// may not be. The sets are [Machine.Sets].
+func (m *Machine) Rehash(in *pool.Sets, before *State) pool.Set {
+	old := m.sets(before)
+	who := in.Changed(&old)
+	s := m.st
 	for i := range m.prog.Pool.Servers {
-		t, u := &s.tasks[i], &b.tasks[i]
-		if t.at != u.at || t.comesTo() != u.comesTo() || t.phase|u.phase != idle && !(t.rests() && u.rests() && t.stand() == u.stand()) {
+		t, u := &s.tasks[i&(mainTask-1)], &before.tasks[i&(mainTask-1)]
+		switch {
+		case t.at != u.at || t.anchor != u.anchor:
+			who |= 1 << i
+		case t.phase|u.phase == idle: // the rest of the task says nothing
+		case !t.rests() || !u.rests() || t.stand() != u.stand():
 			who |= 1 << i
 		}
 	}

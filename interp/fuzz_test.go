@@ -450,11 +450,13 @@ func (a *adversary) stored() {
 	now := a.m.State()
 	if a.kept == 0 {
 		a.store, a.before = interp.NewStore[int](a.prog), now
-		a.m.ServerHashes(a.prog.Pool.All(), &a.hashes)
+		in := a.m.Sets()
+		a.m.ServerHashes(&in, a.prog.Pool.All(), &a.hashes)
 	}
 	var hashes [pool.MaxServers]uint64
-	a.m.ServerHashes(a.prog.Pool.All(), &hashes)
-	if a.m.ServerHashes(a.m.Rehash(&a.before), &a.hashes); a.hashes != hashes {
+	in := a.m.Sets()
+	a.m.ServerHashes(&in, a.prog.Pool.All(), &hashes)
+	if a.m.ServerHashes(&in, a.m.Rehash(&in, &a.before), &a.hashes); a.hashes != hashes {
 		a.fatal("the fingerprint of a server has changed, and nobody said so")
 	}
 	old, at := a.store.Put(&a.before), a.store.Put(&now)

@@ -1,6 +1,7 @@
 package explore
 
 import (
+	"cmp"
 	"math/bits"
 
 	"github.com/lrun/lrun/interp"
@@ -45,6 +46,11 @@ type choice struct {
 	slot    uint8
 	arg     uint8
 	variant uint8
+}
+
+// compare compares choices by the order in which they are listed, as near as need be.
+func (c choice) compare(d choice) int {
+	return cmp.Or(cmp.Compare(c.op, d.op), cmp.Compare(c.slot, d.slot), cmp.Compare(c.arg, d.arg), cmp.Compare(c.variant, d.variant))
 }
 
 // next is the slot whose effect ends next, or -1. Effects in flight on servers of a domain do not meet before the step

@@ -151,6 +151,7 @@ func New(prog *interp.Program, opts Options) *Explorer {
 	e.x.upgrades = prog.UpgradeSteps()
 	e.x.lefts = prog.Lefts()
 	e.x.ordered, e.x.orderAlways = orderedLoops(prog)
+	e.x.numberServers()
 	for i := range prog.Instrs {
 		in := &prog.Instrs[i]
 		e.x.queues = e.x.queues || in.AtMost > 0
@@ -229,7 +230,7 @@ func (x *model) root(m *interp.Machine) (n node, out *interp.Output) {
 	n.w.scope = m.Ahead(x.mends)
 	x.start(&n.w, out.Effects)
 	n.m = m.State()
-	x.hash(m, &n, x.all)
+	x.hash(m, &n, nil, x.all)
 	return n, out
 }
 
@@ -238,7 +239,7 @@ func (e *Explorer) first() {
 	m := e.x.machine()
 	m.Cover(e.cover)
 	n, _ := e.x.root(m)
-	h := e.x.hash(m, &n, 0)
+	h := e.x.hash(m, &n, nil, 0)
 	s := &e.shards[h%shardCount]
 	s.table.insert(h)
 	s.keep(&cand{hash: h, from: noState})

@@ -10,43 +10,42 @@ import (
 )
 
 // hash is the fingerprint of the state n, which the machine is in. Servers of one domain that are alike in everything are
-// the same whichever is which: their parts are put in order before they are joined. The parts of the servers are in
-// n.servers, those of who being worked out anew.
-func (x *model) hash(m *interp.Machine, n *node, who pool.Set) uint64 {
-	h := interp.Mix(m.Hash(), x.hashWorld(&n.w))
-	if who != 0 {
-		m.ServerHashes(who, &n.servers)
-		x.addServers(&n.w, who, &n.servers)
+// the same whichever is which: their parts are added up, each mixed with a number that is the domain's. The parts of the
+// servers are in n.servers, those of who being worked out anew, and of all whose part has changed since the state before,
+// if there is one.
+func (x *model) hash(m *interp.Machine, n, before *node, who pool.Set) uint64 {
+	ours, theirs := x.sets(&n.w), m.Sets()
+	if before != nil {
+		old := x.sets(&before.w)
+		who |= x.all & (ours.Changed(&old) | pool.Set(n.w.live|before.w.live) | m.Rehash(&theirs, &before.m))
 	}
-	apart := x.all
-	if !x.opts.EveryOrder && !x.opts.apart {
+	m.ServerHashes(&theirs, who, &n.servers)
+	x.addServers(&n.w, &ours, who, &n.servers)
+	apart := pool.Set(0) // servers whose place in the pool still matters, beyond their domain
+	if len(x.ordered) > 0 {
 		apart = x.inOrder(m)
 	}
-	var list [pool.MaxServers]uint64
-	for _, domain := range x.domains {
-		if domain&(domain-1) == 0 && !x.opts.EveryOrder && !x.opts.apart { // a server alone
-			h = interp.Mix(h, n.servers[bits.TrailingZeros16(uint16(domain))&15])
-			continue
+	sum := uint64(0)
+	for i, key := range x.keys {
+		v := n.servers[i&(pool.MaxServers-1)]
+		if apart.Has(i) {
+			v = interp.Mix(v, uint64(i))
 		}
-		k := 0
-		for members := domain; members != 0; members &= members - 1 {
-			s := bits.TrailingZeros16(uint16(members))
-			v := n.servers[s]
-			if apart.Has(s) {
-				v = interp.Mix(v, uint64(s))
-			}
-			i := k
-			for ; i > 0 && list[i-1] > v; i-- {
-				list[i] = list[i-1]
-			}
-			list[i] = v
-			k++
-		}
-		for _, v := range list[:k] {
-			h = interp.Mix(h, v)
-		}
+		sum += interp.Mix(v, key)
 	}
-	return h
+	return interp.Mix(interp.Mix(m.Hash(), x.hashWorld(&n.w)), sum)
+}
+
+// numberServers gives each server the number that its part of a fingerprint is mixed with: one for each domain, or for each
+// server where servers that are alike are told apart.
+func (x *model) numberServers() {
+	for i := range x.pool.Servers {
+		k := x.pool.Servers[i].Domain
+		if x.opts.EveryOrder || x.opts.apart || x.orderAlways {
+			k = i
+		}
+		x.keys = append(x.keys, interp.Mix(uint64(k)+1, 0x2545f4914f6cdd1d))
+	}
 }
 
 // orderedLoops finds the turn loops in whose bodies it matters which of two servers comes first in the pool: where servers
@@ -91,9 +90,6 @@ func parts(body []interp.Instr) bool {
 
 // inOrder is the set of servers whose place in the pool still matters: those that some ordered loop is not done with.
 func (x *model) inOrder(m *interp.Machine) pool.Set {
-	if x.orderAlways {
-		return x.all
-	}
 	who := pool.Set(0)
 	for _, loop := range x.ordered {
 		who |= x.all &^ m.DoneIn(loop)
@@ -117,15 +113,17 @@ func (x *model) hashWorld(w *world) uint64 {
 	return interp.Mix(h, w.slots[leaveSlot].hash(w.now, 0))
 }
 
+// sets are the sets that the world keeps servers in.
+func (x *model) sets(w *world) (in pool.Sets) {
+	in.Add(w.up, w.out, w.dead, w.sick)
+	in.Add(w.fresh, w.away, w.stopped, w.waiting)
+	in.Add(w.cutFrom, x.seeds, 0, 0)
+	in.AddAll(w.installed[:x.upgrades])
+	return in
+}
+
 // addServers adds to the hash of each server of who what the world knows of it: the sets that it is in, and its slot.
-func (x *model) addServers(w *world, who pool.Set, servers *[pool.MaxServers]uint64) {
-	var in interp.SetSums
-	for k, set := range [...]pool.Set{w.up, w.out, w.dead, w.sick, w.fresh, w.away, w.stopped, w.cutFrom, x.seeds, w.waiting} {
-		in.Add(k, set, who)
-	}
-	for k, set := range w.installed[:x.upgrades] {
-		in.Add(k+16, set, who)
-	}
+func (x *model) addServers(w *world, in *pool.Sets, who pool.Set, servers *[pool.MaxServers]uint64) {
 	for ; who != 0; who &= who - 1 {
 		s := bits.TrailingZeros16(uint16(who)) & (pool.MaxServers - 1)
 		own := in.Of(s)
@@ -134,16 +132,6 @@ func (x *model) addServers(w *world, who pool.Set, servers *[pool.MaxServers]uin
 		}
 		servers[s] = interp.Mix(servers[s], own)
 	}
-}
-
-// rehash is the set of servers that the world knows other things of than an earlier one did, or perhaps does.
-func (x *model) rehash(w, b *world) pool.Set {
-	who := (w.up ^ b.up) | (w.out ^ b.out) | (w.dead ^ b.dead) | (w.sick ^ b.sick) | (w.fresh ^ b.fresh) | (w.away ^ b.away) |
-		(w.stopped ^ b.stopped) | (w.waiting ^ b.waiting) | (w.cutFrom ^ b.cutFrom) | pool.Set(w.live|b.live)
-	for k := range w.installed[:x.upgrades] {
-		who |= w.installed[k] ^ b.installed[k]
-	}
-	return who
 }
 
 func (s *slot) hash(now time.Duration, before uint8) uint64 {

@@ -1,6 +1,7 @@
 package explore
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -258,7 +259,8 @@ func (wk *worker) take(e *Explorer, s int) {
 	}
 }
 
-// findBroken notes the first violation of the level, the same one whatever the number of cores. One on a way on which the
+// findBroken notes the first violation of the level, the same one whatever the number of cores: of several nights that are
+// as short it is the one that takes the choice which stands first, where they part. One on a way on which the
 // window is over sooner than it can be is judged at the end, when all ways are known.
 func (e *Explorer) findBroken() {
 	best, at := Holds, endState{}
@@ -268,7 +270,7 @@ func (e *Explorer) findBroken() {
 			switch {
 			case sh.known[b.id.place()].flags&flagOdd != 0:
 				e.maybe = append(e.maybe, b)
-			case best == Holds || Property(b.sig) < best:
+			case best == Holds || Property(b.sig) < best || Property(b.sig) == best && e.earlier(b.id, at.id):
 				best, at = Property(b.sig), b
 			}
 		}
@@ -278,4 +280,9 @@ func (e *Explorer) findBroken() {
 		e.violate(best, at.id)
 		e.prop = int(at.prop)
 	}
+}
+
+// earlier reports whether the night to a state takes a choice that stands before that of another night, where they part.
+func (e *Explorer) earlier(id, other stateID) bool {
+	return slices.CompareFunc(e.path(id), e.path(other), choice.compare) < 0
 }

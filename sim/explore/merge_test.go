@@ -127,7 +127,7 @@ func goOnAlike(t *testing.T, prog *interp.Program, opts Options) {
 	e := New(prog, opts)
 	m := e.x.machine()
 	root, _ := e.x.root(m)
-	seen := map[uint64]*node{e.x.hash(m, &root, 0): &root}
+	seen := map[uint64]*node{e.x.hash(m, &root, nil, 0): &root}
 	queue := []*node{&root}
 	merged := 0
 	for len(queue) > 0 && !t.Failed() && len(seen) < mostAlike {

@@ -167,7 +167,7 @@ func TestFingerprint(t *testing.T) {
 				if e.get(0, wk.put(0, &next), &again); again != next {
 					t.Fatalf("depth %d: a state comes out of the frontier as another one:\n%+v\n%+v", depth, next, again)
 				}
-				if h := e.x.hash(wk.m, &again, e.x.all); h != step.hash || again.servers != next.servers {
+				if h := e.x.hash(wk.m, &again, nil, e.x.all); h != step.hash || again.servers != next.servers {
 					t.Fatalf("depth %d, %+v: the fingerprint of some server has changed, and nobody said so", depth, c)
 				}
 				n = next

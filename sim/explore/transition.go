@@ -50,7 +50,7 @@ func (x *model) transition(m *interp.Machine, parent, child *node, c choice) ste
 	x.checkProps(w, m, nil)
 	t.flags, t.end = x.ended(m, w)
 	w.tidy()
-	t.hash = x.hash(m, child, x.all&(m.Rehash(&parent.m)|x.rehash(w, &parent.w)))
+	t.hash = x.hash(m, child, parent, 0)
 	return t
 }
 

@@ -143,6 +143,7 @@ type model struct {
 	lefts       []time.Duration // of the program's `left D`, the longest first
 	ordered     []uint8         // turn loops in which the order of servers matters
 	orderAlways bool            // it matters everywhere
+	keys        []uint64        // by server: what its part of a fingerprint is mixed with
 
 	queues   bool             // some servers of a fork begin when others have ended
 	mends    bool             // something is done on servers when the run has failed
