@@ -103,7 +103,7 @@ func (e *Explorer) judgeWhole(a *Answer) {
 	a.Endings = e.endings()
 	for _, s := range e.maybe {
 		if latest[s.id] >= 0 {
-			e.property, e.prop, e.night = Property(s.sig), int(s.prop), e.nightTo(order, latest, s.id)
+			e.property, e.prop, e.night = s.property, int(s.prop), e.nightTo(order, latest, s.id)
 			return
 		}
 	}
@@ -198,8 +198,8 @@ func (x *model) quietNight() []choice {
 	}
 }
 
-func (e *Explorer) sortedEnds() []uint64 {
-	keys := make([]uint64, 0, len(e.ends))
+func (e *Explorer) sortedEnds() []signature {
+	keys := make([]signature, 0, len(e.ends))
 	for k := range e.ends {
 		keys = append(keys, k)
 	}

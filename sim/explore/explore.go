@@ -74,7 +74,7 @@ type shard struct {
 	nodes  []place // the states of the level under way; nowhere where nothing comes after one
 	fresh  []place // those of the next level
 	ends   []endState
-	broken []endState
+	broken []brokenState
 }
 
 // Flags of a state.
@@ -85,18 +85,18 @@ const (
 	flagOdd                 // on the way the window was over sooner than it can be
 )
 
-// cand is a state that was reached, before it is known whether it is new.
+// cand is a state that was reached, before it is known whether it is new. Two of them fill a cache line.
 type cand struct {
 	hash   uint64
 	from   stateID
 	link   linkID // the one that leads here
 	choice choice
+	node   place // nowhere where nothing comes after it
+	end    signature
 	head   uint8
 	flags  uint8
 	broken Property
 	prop   uint8
-	end    uint64 // signature of the ending
-	node   place  // nowhere where nothing comes after it
 }
 
 // Explorer explores the outcomes of one program.
@@ -111,8 +111,8 @@ type Explorer struct {
 	transitions int64
 	links       links
 	cover       []bool
-	ends        map[uint64]*ending
-	maybe       []endState // violations on a path whose window is over sooner than it can be
+	ends        map[signature]*ending
+	maybe       []brokenState // violations on a path whose window is over sooner than it can be
 	root        stateID
 	property    Property // the one that is violated
 	prop        int      // which of the user's own, where it is one
@@ -120,30 +120,16 @@ type Explorer struct {
 	seen        []bool   // by property: a `sometimes` that was seen
 }
 
-// ending is a way the run can end.
-type ending struct {
-	EndingSeen
-	clean   bool // reached without a crash
-	anew    bool // reached after a resume that came late, or that opened another window
-	example stateID
-}
-
-// endState is a state that is an end or breaks a property, with the signature of its ending or the property.
-type endState struct {
-	id   stateID
-	sig  uint64
-	prop uint8
-}
-
 // New makes an explorer.
 func New(prog *interp.Program, opts Options) *Explorer {
 	if opts.Workers <= 0 {
 		opts.Workers = runtime.GOMAXPROCS(0)
 	}
+	opts.Workers = min(opts.Workers, mostWorkers)
 	if opts.MaxStates <= 0 {
 		opts.MaxStates = 50_000_000
 	}
-	e := &Explorer{ends: map[uint64]*ending{}, cover: make([]bool, len(prog.Instrs))}
+	e := &Explorer{ends: map[signature]*ending{}, cover: make([]bool, len(prog.Instrs))}
 	e.x = model{prog: prog, pool: prog.Pool, m: prog.Pool.Model, all: prog.Pool.All(), opts: opts}
 	e.x.seeds = prog.Pool.Seeds()
 	e.x.closes, _ = windowEnd(prog, opts.Clock)
@@ -257,32 +243,3 @@ func (s *shard) keep(c *cand) {
 
 // record is what is kept of a state.
 func (e *Explorer) record(id stateID) *record { return &e.shards[id.shard()].known[id.place()] }
-
-// noteEnds gathers the endings of all states that some night really comes to.
-func (e *Explorer) noteEnds(latest []int64) {
-	for s := range e.shards {
-		for _, end := range e.shards[s].ends {
-			if latest == nil || latest[end.id] >= 0 {
-				e.noteEnd(end)
-			}
-		}
-	}
-}
-
-func (e *Explorer) noteEnd(s endState) {
-	sig := s.sig &^ (0xff << 56)
-	k := e.ends[sig]
-	if k == nil {
-		k = &ending{
-			EndingSeen: EndingSeen{
-				Ending: interp.Ending(sig >> 48 & 0xff), FailedOver: sig>>40&1 == 1, Left: int(sig >> 32 & 0xff),
-				Down: int(sig >> 24 & 0xff), Faults: int(sig >> 8 & 0xff),
-			},
-			example: s.id, anew: sig>>16&1 == 1,
-		}
-		e.ends[sig] = k
-	}
-	if s.sig>>56 == 0 {
-		k.clean = true
-	}
-}

@@ -25,9 +25,17 @@ type kept struct {
 
 // place is where a state of the level under way is: the worker that found it in the high bits, its place in that worker's
 // frontier in the low ones.
-type place uint64
+type place uint32
 
-const nowhere = ^place(0)
+const (
+	placeBits   = 26 // more than there are states in a shard
+	mostWorkers = 1<<(32-placeBits) - 1
+	nowhere     = ^place(0)
+)
+
+func (p place) worker() int { return int(p >> placeBits) }
+
+func (p place) at() uint32 { return uint32(p & (1<<placeBits - 1)) }
 
 func (f *frontier) empty() {
 	f.states.Empty()
@@ -51,14 +59,14 @@ func (wk *worker) put(s int, n *node) place {
 			}
 		}
 	}
-	return place(wk.number)<<32 | place(at)
+	return place(wk.number)<<placeBits | place(at)
 }
 
 // get makes n the state of a shard at a place of the level under way.
 func (e *Explorer) get(s int, p place, n *node) {
 	f := e.frontier(s, p)
-	f.states.Get(uint32(p), &n.m)
-	k := f.states.With(uint32(p))
+	f.states.Get(p.at(), &n.m)
+	k := f.states.With(p.at())
 	for set := n.w.live &^ k.live; set != 0; set &= set - 1 {
 		n.w.slots[bits.TrailingZeros32(set)] = slot{}
 	}
@@ -76,5 +84,5 @@ func (e *Explorer) get(s int, p place, n *node) {
 
 // frontier is where the states of the level under way are that one worker found of a shard.
 func (e *Explorer) frontier(s int, p place) *frontier {
-	return &e.workers[p>>32].levels[(e.depth+1)%2][s]
+	return &e.workers[p.worker()].levels[(e.depth+1)%2][s]
 }

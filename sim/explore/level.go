@@ -250,10 +250,10 @@ func (wk *worker) take(e *Explorer, s int) {
 			sh.keep(c)
 			sh.fresh = append(sh.fresh, c.node)
 			if c.flags&flagEnd != 0 {
-				sh.ends = append(sh.ends, endState{id: id, sig: c.end | uint64(c.flags&flagCrashed)<<56})
+				sh.ends = append(sh.ends, endState{id, c.end})
 			}
 			if c.flags&flagBroken != 0 {
-				sh.broken = append(sh.broken, endState{id, uint64(c.broken), c.prop})
+				sh.broken = append(sh.broken, brokenState{id, c.broken, c.prop})
 			}
 		}
 	}
@@ -263,21 +263,21 @@ func (wk *worker) take(e *Explorer, s int) {
 // as short it is the one that takes the choice which stands first, where they part. One on a way on which the
 // window is over sooner than it can be is judged at the end, when all ways are known.
 func (e *Explorer) findBroken() {
-	best, at := Holds, endState{}
+	at := brokenState{property: Holds}
 	for s := range e.shards {
 		sh := &e.shards[s]
 		for _, b := range sh.broken {
 			switch {
 			case sh.known[b.id.place()].flags&flagOdd != 0:
 				e.maybe = append(e.maybe, b)
-			case best == Holds || Property(b.sig) < best || Property(b.sig) == best && e.earlier(b.id, at.id):
-				best, at = Property(b.sig), b
+			case at.property == Holds || b.property < at.property || b.property == at.property && e.earlier(b.id, at.id):
+				at = b
 			}
 		}
 		sh.broken = sh.broken[:0]
 	}
-	if best != Holds {
-		e.violate(best, at.id)
+	if at.property != Holds {
+		e.violate(at.property, at.id)
 		e.prop = int(at.prop)
 	}
 }

@@ -112,7 +112,7 @@ func TestWorseByCrash(t *testing.T) {
 		{"completed", EndingSeen{Ending: interp.Completed, Faults: 1}, false},
 		{"completed with servers left out", EndingSeen{Ending: interp.Completed, Left: 1, Faults: 1}, true},
 	} {
-		e := &Explorer{ends: map[uint64]*ending{1: {EndingSeen: failed, clean: true}, 2: {EndingSeen: c.crash}}}
+		e := &Explorer{ends: map[signature]*ending{1: {EndingSeen: failed, clean: true}, 2: {EndingSeen: c.crash}}}
 		if got := e.worseByCrash() != nil; got != c.worse {
 			t.Errorf("%s: worse %v, want %v", c.name, got, c.worse)
 		}

@@ -9,7 +9,7 @@ import (
 // step is what a transition is besides its state.
 type step struct {
 	hash  uint64
-	end   uint64
+	end   signature
 	dt    uint32
 	asked interp.Asked
 	left  time.Duration // the longest `left D` that was asked for and is left
@@ -109,9 +109,9 @@ func (x *model) setClock(m *interp.Machine, w *world, c choice) {
 	}
 }
 
-// ended tells whether a state is an end, and which.
-func (x *model) ended(m *interp.Machine, w *world) (flags uint8, sig uint64) {
-	e, finished := m.Ending()
+// ended tells whether a state is an end, and which one.
+func (x *model) ended(m *interp.Machine, w *world) (flags uint8, end signature) {
+	_, finished := m.Ending()
 	switch {
 	case finished:
 		x.checkEnd(w, m)
@@ -133,16 +133,7 @@ func (x *model) ended(m *interp.Machine, w *world) (flags uint8, sig uint64) {
 		flags |= flagOdd
 	}
 	if finished {
-		_, left := m.Progress()
-		over := uint64(0)
-		if m.FailedOver() {
-			over = 1
-		}
-		used := uint64(x.opts.Faults) - uint64(w.faults)
-		sig = uint64(e)<<48 | over<<40 | uint64(left.Len())<<32 | uint64(m.Down().Len())<<24 | used<<8 | 1
-		if w.anew {
-			sig |= 1 << 16
-		}
+		end = x.signature(m, w)
 	}
-	return flags, sig
+	return flags, end
 }
