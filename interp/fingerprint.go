@@ -66,18 +66,22 @@ func (m *Machine) readingAllows(s *State) bool {
 	return d >= 0 && s.reading.Domains.Has(int(d))
 }
 
-// Sets are the sets that the machine keeps servers in, as far as anything depends on them.
-func (m *Machine) Sets() pool.Sets { return m.sets(m.st) }
+// Sets makes in the sets that the machine keeps servers in, as far as anything depends on them.
+func (m *Machine) Sets(in *pool.Sets) { m.sets(m.st, in) }
 
-func (m *Machine) sets(s *State) (in pool.Sets) {
-	in.Add(s.turn, s.part, s.active, s.queue)
-	in.Add(s.turnOut, s.took, s.unverified, s.down)
-	in.Add(s.away, s.noUpgrade, s.noVerify, s.touchedBy)
-	in.Add(s.seenUp, s.skipped, s.failed, s.doubtful)
-	in.Add(m.seenRunning(s), 0, 0, 0)
-	in.AddAll(s.done[:m.prog.loops])
-	in.AddAll(s.upgraded[:m.prog.upgrades])
-	return in
+func (m *Machine) sets(s *State, in *pool.Sets) {
+	in.Put(0, s.turn, s.part, s.active, s.queue)
+	in.Put(1, s.turnOut, s.took, s.unverified, s.down)
+	in.Put(2, s.away, s.noUpgrade, s.noVerify, s.touchedBy)
+	in.Put(3, s.seenUp, s.skipped, s.failed, s.doubtful)
+	in.Put(4, m.seenRunning(s), s.done[0], s.upgraded[0], 0)
+	k := 5
+	if m.prog.loops > 1 {
+		k = in.PutAll(k, s.done[1:m.prog.loops])
+	}
+	if m.prog.upgrades > 1 {
+		in.PutAll(k, s.upgraded[1:m.prog.upgrades])
+	}
 }
 
 // ServerHashes is the fingerprint of what the machine knows of each server of who, without the server's place. The sets
@@ -113,7 +117,8 @@ func (m *Machine) seenRunning(s *State) pool.Set {
 // Rehash is the set of servers whose fingerprint is not the one that it was in an earlier state of the same program, or
 // may not be. The sets are [Machine.Sets].
 func (m *Machine) Rehash(in *pool.Sets, before *State) pool.Set {
-	old := m.sets(before)
+	var old pool.Sets
+	m.sets(before, &old)
 	who := in.Changed(&old)
 	s := m.st
 	for i := range m.prog.Pool.Servers {

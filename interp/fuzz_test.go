@@ -448,13 +448,13 @@ func (a *adversary) step(ev interp.Event) {
 // same whether it is worked out for all servers or only where Rehash says so.
 func (a *adversary) stored() {
 	now := a.m.State()
+	var in pool.Sets
+	a.m.Sets(&in)
 	if a.kept == 0 {
 		a.store, a.before = interp.NewStore[int](a.prog), now
-		in := a.m.Sets()
 		a.m.ServerHashes(&in, a.prog.Pool.All(), &a.hashes)
 	}
 	var hashes [pool.MaxServers]uint64
-	in := a.m.Sets()
 	a.m.ServerHashes(&in, a.prog.Pool.All(), &hashes)
 	if a.m.ServerHashes(&in, a.m.Rehash(&in, &a.before), &a.hashes); a.hashes != hashes {
 		a.fatal("the fingerprint of a server has changed, and nobody said so")

@@ -10,26 +10,28 @@ type Sets struct {
 
 const setWords = 16
 
-// Add adds four sets. There is room for no more than 64.
-func (u *Sets) Add(a, b, c, d Set) {
-	u.words[u.n%setWords] = uint64(a) | uint64(b)<<16 | uint64(c)<<32 | uint64(d)<<48
-	u.n++
+// Put makes four sets the k-th word, k up to 15. Words are put from the first one on.
+func (u *Sets) Put(k int, a, b, c, d Set) {
+	u.words[k%setWords] = uint64(a) | uint64(b)<<16 | uint64(c)<<32 | uint64(d)<<48
+	u.n = k + 1
 }
 
-// AddAll adds the sets of a list, and empty ones up to the next four.
-func (u *Sets) AddAll(list []Set) {
+// PutAll makes the sets of a list the words from the k-th on, with empty ones up to the next four.
+func (u *Sets) PutAll(k int, list []Set) (next int) {
 	for ; len(list) > 0; list = list[min(4, len(list)):] {
 		var four [4]Set
 		copy(four[:], list)
-		u.Add(four[0], four[1], four[2], four[3])
+		u.Put(k, four[0], four[1], four[2], four[3])
+		k++
 	}
+	return k
 }
 
 // Of tells in which sets a server is: one bit a set, the same one each time.
 func (u *Sets) Of(server int) uint64 {
 	const first = 1 | 1<<16 | 1<<32 | 1<<48 // server 0 in all sets of a word
 	in := uint64(0)
-	for k, w := range u.words[:u.n] {
+	for k, w := range u.words[:min(u.n, setWords)] {
 		in |= w >> (uint(server) % MaxServers) & first << (uint(k) % setWords)
 	}
 	return in
@@ -38,7 +40,7 @@ func (u *Sets) Of(server int) uint64 {
 // Changed is the servers that are not in the same sets of u and of v, which has as many.
 func (u *Sets) Changed(v *Sets) Set {
 	change := uint64(0)
-	for k, w := range u.words[:u.n] {
+	for k, w := range u.words[:min(u.n, setWords)] {
 		change |= w ^ v.words[k]
 	}
 	change |= change >> 32

@@ -21,10 +21,12 @@ func TestSets(t *testing.T) {
 			changed |= row[k] ^ other[k]
 		}
 		var u, v Sets
-		u.Add(row[0], row[1], row[2], row[3])
-		v.Add(other[0], other[1], other[2], other[3])
-		u.AddAll(row[4:])
-		v.AddAll(other[4:])
+		u.Put(0, row[0], row[1], row[2], row[3])
+		v.Put(0, other[0], other[1], other[2], other[3])
+		if next := u.PutAll(1, row[4:]); next != (len(row)+3)/4 {
+			t.Fatalf("%d sets are %d words", len(row), next)
+		}
+		v.PutAll(1, other[4:])
 		if got := u.Changed(&v); got != changed {
 			t.Fatalf("changed %v, want %v", got, changed)
 		}

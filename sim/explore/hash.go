@@ -14,9 +14,12 @@ import (
 // servers are in n.servers, those of who being worked out anew, and of all whose part has changed since the state before,
 // if there is one.
 func (x *model) hash(m *interp.Machine, n, before *node, who pool.Set) uint64 {
-	ours, theirs := x.sets(&n.w), m.Sets()
+	var ours, theirs pool.Sets
+	x.sets(&n.w, &ours)
+	m.Sets(&theirs)
 	if before != nil {
-		old := x.sets(&before.w)
+		var old pool.Sets
+		x.sets(&before.w, &old)
 		who |= x.all & (ours.Changed(&old) | pool.Set(n.w.live|before.w.live) | m.Rehash(&theirs, &before.m))
 	}
 	m.ServerHashes(&theirs, who, &n.servers)
@@ -113,13 +116,14 @@ func (x *model) hashWorld(w *world) uint64 {
 	return interp.Mix(h, w.slots[leaveSlot].hash(w.now, 0))
 }
 
-// sets are the sets that the world keeps servers in.
-func (x *model) sets(w *world) (in pool.Sets) {
-	in.Add(w.up, w.out, w.dead, w.sick)
-	in.Add(w.fresh, w.away, w.stopped, w.waiting)
-	in.Add(w.cutFrom, x.seeds, 0, 0)
-	in.AddAll(w.installed[:x.upgrades])
-	return in
+// sets makes in the sets that the world keeps servers in.
+func (x *model) sets(w *world, in *pool.Sets) {
+	in.Put(0, w.up, w.out, w.dead, w.sick)
+	in.Put(1, w.fresh, w.away, w.stopped, w.waiting)
+	in.Put(2, w.cutFrom, x.seeds, w.installed[0], w.installed[1])
+	if x.upgrades > 2 {
+		in.PutAll(3, w.installed[2:x.upgrades])
+	}
 }
 
 // addServers adds to the hash of each server of who what the world knows of it: the sets that it is in, and its slot.

@@ -76,7 +76,7 @@ type worker struct {
 	n           int                // how many of the batch have been made
 	latest      [latestSize]uint64 // fingerprints that this worker has handed on
 	transitions int64
-	fetched     uint64 // keeps the compiler from leaving out what only fetches memory
+	fetched     uint32 // keeps the compiler from leaving out what only fetches memory
 }
 
 // batchSize is how many states are made before they are looked up in the tables: the memory then fetches all their
@@ -165,6 +165,9 @@ func (wk *worker) expand(e *Explorer, ch *chunk) {
 			continue
 		}
 		e.get(ch.shard, sh.nodes[i], &wk.parent)
+		if i+1 < ch.to && sh.nodes[i+1] != nowhere {
+			wk.fetched += e.touch(ch.shard, sh.nodes[i+1])
+		}
 		id := stateID((sh.base+i)*shardCount + ch.shard)
 		wk.choices = e.x.choices(&wk.parent.w, wk.choices)
 		r := &sh.known[sh.base+i]
@@ -211,7 +214,7 @@ func (wk *worker) lookUp(e *Explorer, ch *chunk) {
 		h := batch[i].hash
 		fetch += e.shards[h%shardCount].table.touchHash(h)
 	}
-	wk.fetched += uint64(fetch)
+	wk.fetched += fetch
 	for i := range batch {
 		f := &batch[i]
 		s := f.hash % shardCount
@@ -237,7 +240,7 @@ func (wk *worker) take(e *Explorer, s int) {
 		for j := range cands {
 			if j%aheadSize == 0 {
 				for k := range cands[j:min(j+aheadSize, len(cands))] {
-					wk.fetched += uint64(sh.table.touch(cands[j+k].hash))
+					wk.fetched += sh.table.touch(cands[j+k].hash)
 				}
 			}
 			c := &cands[j]
