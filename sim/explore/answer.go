@@ -188,7 +188,7 @@ func (x *model) quietNight() []choice {
 		if _, done := m.Ending(); done {
 			return night
 		}
-		if buf = x.choices(&n.w, buf); len(buf) == 0 {
+		if buf = x.choices(&n, buf); len(buf) == 0 {
 			return night
 		}
 		night = append(night, buf[0])
@@ -322,7 +322,7 @@ func (x *model) tell(night []choice) *Trace {
 		s := n.w.slots[c.slot]
 		mv := move{c: c, slot: s, before: wrote(), began: began[c.slot]}
 		st := x.transition(m, &n, &next, c)
-		mv.takes, mv.reading = next.w.now-n.w.now, st.event.Reading.State
+		mv.takes, mv.reading = next.w.now-n.w.now, st.says
 		t.moves = append(t.moves, mv)
 		words, cost := x.befell(&n.w, &next.w, c, &s)
 		if words != "" {

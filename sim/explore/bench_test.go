@@ -62,7 +62,7 @@ func BenchmarkTransition(b *testing.B) {
 	var buf []choice
 	var next node
 	for i := 0; i < 60; i++ {
-		buf = e.x.choices(&nodes[i].w, buf)
+		buf = e.x.choices(&nodes[i], buf)
 		e.x.transition(m, &nodes[i], &next, buf[0])
 		nodes = append(nodes, next)
 	}

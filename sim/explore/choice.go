@@ -76,7 +76,8 @@ func (s *slot) exact() bool {
 }
 
 // choices lists all that can happen next, in a fixed order.
-func (x *model) choices(w *world, buf []choice) []choice {
+func (x *model) choices(n *node, buf []choice) []choice {
+	w := &n.w
 	buf = buf[:0]
 	first := w.next()
 	if x.opts.EveryOrder {
@@ -93,7 +94,7 @@ func (x *model) choices(w *world, buf []choice) []choice {
 	}
 	buf = x.risings(w, first, buf)
 	if w.faults > 0 && !x.opts.noDeaths {
-		buf = x.deaths(w, first, buf)
+		buf = x.deaths(n, first, buf)
 	}
 	if w.crashes > 0 {
 		buf = append(buf, choice{op: opCrash})
@@ -130,18 +131,18 @@ func (x *model) risings(w *world, next int, buf []choice) []choice {
 	return buf
 }
 
-// deaths lists the servers that can die; of servers in the same domain that are alike one is enough, which the
-// fingerprint sees to. A death is noticed by what looks at the pool, by what goes on on the server itself and by what the
+// deaths lists the servers that can die; of servers in the same domain that are alike one is enough. A death is noticed by what looks at the pool, by what goes on on the server itself and by what the
 // runbook does on it next, and it matters at once where it costs the pool its quorum. Before any other event it might as
 // well come after it.
-func (x *model) deaths(w *world, next int, buf []choice) []choice {
+func (x *model) deaths(n *node, next int, buf []choice) []choice {
+	w := &n.w
 	looks := x.opts.EveryOrder || next == mainSlot && w.passed || w.looks(next) // by what comes next, a reading may have grown too old
 	acts := pool.Set(0)
 	if w.slots[next].action != interp.Wait && (x.queues || w.flight&(w.flight-1) == 0) {
 		acts = w.scope &^ pool.Set(w.flight) // something may begin on these at once when it ends
 	}
 	for s := range x.pool.Servers {
-		if w.dead.Has(s) {
+		if w.dead.Has(s) || x.alike(n, s) {
 			continue
 		}
 		if looks || s == next || acts.Has(s) || !w.noQuorum && !x.quorum(w.running().Remove(s)) {
@@ -149,6 +150,19 @@ func (x *model) deaths(w *world, next int, buf []choice) []choice {
 		}
 	}
 	return buf
+}
+
+// alike reports whether a server cannot be told apart from one of its domain that comes before it.
+func (x *model) alike(n *node, server int) bool {
+	if len(x.ordered) > 0 {
+		return false
+	}
+	for t := range server {
+		if x.keys[t] == x.keys[server] && n.servers[t] == n.servers[server] {
+			return true
+		}
+	}
+	return false
 }
 
 // slotChoices lists how the effect of a slot can end.

@@ -143,7 +143,7 @@ func (e *Explorer) walk(next func(stateID) stateID) []choice {
 	var child, then node
 	for to := next(id); to != noState; to = next(id) {
 		found := false
-		buf = e.x.choices(&n.w, buf)
+		buf = e.x.choices(&n, buf)
 		for _, c := range buf {
 			e.x.variants(c, func(c choice) (interp.Asked, time.Duration) {
 				if found {

@@ -49,7 +49,7 @@ func (x *model) wayOut(m *interp.Machine, from *node, p Property) (out, known bo
 	for len(todo) > 0 {
 		n := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
-		buf = x.choices(&n.w, buf)
+		buf = x.choices(&n, buf)
 		good := false
 		for _, c := range buf {
 			x.variants(c, func(c choice) (interp.Asked, time.Duration) {

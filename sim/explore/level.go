@@ -169,7 +169,7 @@ func (wk *worker) expand(e *Explorer, ch *chunk) {
 			wk.fetched += e.touch(ch.shard, sh.nodes[i+1])
 		}
 		id := stateID((sh.base+i)*shardCount + ch.shard)
-		wk.choices = e.x.choices(&wk.parent.w, wk.choices)
+		wk.choices = e.x.choices(&wk.parent, wk.choices)
 		r := &sh.known[sh.base+i]
 		r.links = wk.linker.begin(&e.links, len(wk.choices)*(len(e.x.lefts)+2))
 		for _, c := range wk.choices {

@@ -157,7 +157,7 @@ func goOnAlike(t *testing.T, prog *interp.Program, opts Options) {
 
 // each makes every choice in a state, each with a node of its own.
 func (x *model) each(m *interp.Machine, n *node, f func(choice, step, *node)) {
-	for _, c := range x.choices(&n.w, nil) {
+	for _, c := range x.choices(n, nil) {
 		x.variants(c, func(c choice) (interp.Asked, time.Duration) {
 			child := new(node)
 			s := x.transition(m, n, child, c)

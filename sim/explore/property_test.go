@@ -155,7 +155,7 @@ func TestFingerprint(t *testing.T) {
 		for range 60 {
 			n, _ := e.x.root(wk.m)
 			for depth := range 200 {
-				if buf = e.x.choices(&n.w, buf); len(buf) == 0 {
+				if buf = e.x.choices(&n, buf); len(buf) == 0 {
 					break
 				}
 				chance = interp.Mix(chance, 5)

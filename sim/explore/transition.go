@@ -11,12 +11,12 @@ type step struct {
 	hash  uint64
 	end   signature
 	dt    uint32
+	says  interp.ReadState // what the readiness cmdlet said, where it was asked
 	asked interp.Asked
 	left  time.Duration // the longest `left D` that was asked for and is left
 	head  uint8
 	flags uint8
 	out   *interp.Output
-	event interp.Event
 }
 
 // transition makes a choice in a state: the world first, then the machine that sees what happened.
@@ -27,7 +27,7 @@ func (x *model) transition(m *interp.Machine, parent, child *node, c choice) ste
 	w := &child.w
 	before, _ := m.Turn()
 	ev, seen := x.apply(w, c)
-	t := step{event: ev}
+	t := step{says: ev.Reading.State}
 	if seen {
 		x.setClock(m, w, c)
 		out := m.Step(ev)
