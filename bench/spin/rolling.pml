@@ -290,6 +290,7 @@ inline pass(s) {
     i = 0;
     do
     :: i < M ->
+      assert(st[i] != ACTING || at[i] == VERIFY || rest[i] <= WITHIN(at[i]) - since[i]); /* nobody goes on past his bound */
       if
       :: st[i] != IDLE && st[i] != HELD ->
         since[i] = (since[i] + s < WITHIN(at[i]) -> since[i] + s : WITHIN(at[i]));
@@ -861,7 +862,9 @@ end:
        fi;
        if
        :: ok -> then = DONE_
-       :: else -> stopped = stopped & ~BIT(next); waiting = waiting | BIT(next); stuck[next] = 1; rest[next] = lim[next] - takes[next]; takes[next] = lim[next]
+       :: else ->                      /* until its bound passes, of which more may be gone than it took: its end may be overdue */
+         stopped = stopped & ~BIT(next); waiting = waiting | BIT(next); stuck[next] = 1;
+         rest[next] = lim[next] - (takes[next] - rest[next]); takes[next] = lim[next]
        fi }
   :: d_step { ACTS && (GONE -> (struck[next] && at[next] == RESTART) : (!GOES_ON || (!slow[next] && beyond[next]))) ->
        toBound(rest[next], takes[next], lim[next], !GOES_ON); c = takes[next] - rest[next] + e; pass(e);
