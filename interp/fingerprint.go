@@ -167,6 +167,10 @@ func (m *Machine) hashTask(t int, tk *task) uint64 {
 // SetWindow puts the end of the window, for one who explores both what happens before and after it; 0 is no window.
 func (m *Machine) SetWindow(end time.Duration) { m.st.windowEnd = end }
 
+// Pass lets the time pass up to now, for one who explores what happens while the machine sees nothing: its fingerprint
+// counts from there.
+func (m *Machine) Pass(now time.Duration) { m.st.now = max(m.st.now, now) }
+
 // Cover makes the machine mark in c, one place for each instruction of the program, what it carries out; nil stops it.
 func (m *Machine) Cover(c []bool) { m.cover = c }
 

@@ -133,7 +133,10 @@ func goOnAlike(t *testing.T, prog *interp.Program, opts Options) {
 	for len(queue) > 0 && !t.Failed() && len(seen) < mostAlike {
 		n := queue[0]
 		queue = queue[1:]
-		e.x.each(m, n, func(_ choice, s step, child *node) {
+		e.x.each(m, n, func(c choice, s step, child *node) {
+			if m.Now() != child.w.now {
+				t.Errorf("after %v the machine's clock is at %s, the world's at %s: the fingerprint counts from both", c, m.Now(), child.w.now)
+			}
 			old := seen[s.hash]
 			switch {
 			case old == nil:

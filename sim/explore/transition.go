@@ -41,6 +41,8 @@ func (x *model) transition(m *interp.Machine, parent, child *node, c choice) ste
 			t.head = uint8(d) + 1
 			w.passed = false
 		}
+	} else {
+		m.Pass(w.now)
 	}
 	if !w.settling() {
 		w.settle()
