@@ -9,10 +9,11 @@ import (
 	"github.com/lrun/lrun/interp"
 )
 
-// chunk is a piece of the level, and what came of it, by shard.
+// chunk is a piece of the level, and what came of it.
 type chunk struct {
 	shard, from, to int
-	cands           [shardCount][]cand
+	worker          *worker                            // who has it
+	cands           [shardCount]struct{ from, to int } // where in that worker's cands lies what came of it, by shard
 }
 
 // level explores all states of the level under way. States are expanded in parallel; then each shard takes in what is
@@ -37,28 +38,15 @@ func (e *Explorer) level() {
 	e.findBroken()
 }
 
-// cut cuts the level into chunks; those of the level before are used again.
+// cut cuts the level into chunks.
 func (e *Explorer) cut() {
-	n := 0
+	e.chunks = e.chunks[:0]
 	for s := range e.shards {
 		all := len(e.shards[s].nodes)
 		for from := 0; from < all; from += chunkSize {
-			if n == len(e.chunks) {
-				if n < cap(e.chunks) {
-					e.chunks = e.chunks[:n+1]
-				} else {
-					e.chunks = append(e.chunks, chunk{})
-				}
-			}
-			c := &e.chunks[n]
-			c.shard, c.from, c.to = s, from, min(from+chunkSize, all)
-			for k := range c.cands {
-				c.cands[k] = c.cands[k][:0]
-			}
-			n++
+			e.chunks = append(e.chunks, chunk{shard: s, from: from, to: min(from+chunkSize, all)})
 		}
 	}
-	e.chunks = e.chunks[:n]
 }
 
 // worker is what one goroutine works with.
@@ -72,6 +60,7 @@ type worker struct {
 	now         *[shardCount]frontier   // where it puts those of the next level
 	parent      node                    // the state whose choices are made
 	linker      linker
+	cands       [shardCount][]cand // what came of this level's chunks that this worker had
 	batch       [batchSize]found
 	n           int                // how many of the batch have been made
 	latest      [latestSize]uint64 // fingerprints that this worker has handed on
@@ -83,8 +72,8 @@ type worker struct {
 // places at once. As many states fit into the first cache of a processor.
 const batchSize = 8
 
-// aheadSize is how many candidates are looked up at once as they are taken in.
-const aheadSize = 16
+// aheadSize is how long before its turn the place of a candidate is fetched as they are taken in.
+const aheadSize = 12
 
 // latestSize is how many fingerprints a worker remembers. Of the states that no level before has, every third is found twice
 // in its own level. A worker finds them in the order in which they are taken in, so that the second of two is never the
@@ -103,6 +92,7 @@ func (wk *worker) turnOver(depth int) {
 	wk.now = &wk.levels[depth%2]
 	for s := range wk.now {
 		wk.now[s].empty()
+		wk.cands[s] = wk.cands[s][:0]
 	}
 }
 
@@ -159,6 +149,10 @@ func (e *Explorer) parallel(n int, f func(*worker, int)) {
 
 // expand makes every choice in every state of a chunk.
 func (wk *worker) expand(e *Explorer, ch *chunk) {
+	ch.worker = wk
+	for s := range ch.cands {
+		ch.cands[s].from = len(wk.cands[s])
+	}
 	sh := &e.shards[ch.shard]
 	for i := ch.from; i < ch.to; i++ {
 		if sh.nodes[i] == nowhere {
@@ -173,17 +167,20 @@ func (wk *worker) expand(e *Explorer, ch *chunk) {
 		r := &sh.known[sh.base+i]
 		r.links = wk.linker.begin(&e.links, len(wk.choices)*(len(e.x.lefts)+2))
 		for _, c := range wk.choices {
-			e.x.variants(c, func(c choice) (interp.Asked, time.Duration) { return wk.follow(e, ch, id, c) })
+			e.x.variants(c, func(c choice) (interp.Asked, time.Duration) { return wk.follow(e, id, c) })
 		}
 		r.degree = wk.linker.since(r.links)
 	}
-	wk.lookUp(e, ch)
+	wk.lookUp(e)
+	for s := range ch.cands {
+		ch.cands[s].to = len(wk.cands[s])
+	}
 }
 
 // follow makes one choice in the state that the worker has at hand.
-func (wk *worker) follow(e *Explorer, ch *chunk, id stateID, c choice) (interp.Asked, time.Duration) {
+func (wk *worker) follow(e *Explorer, id stateID, c choice) (interp.Asked, time.Duration) {
 	if wk.n == batchSize {
-		wk.lookUp(e, ch)
+		wk.lookUp(e)
 	}
 	wk.transitions++
 	f := &wk.batch[wk.n]
@@ -202,7 +199,7 @@ func (wk *worker) follow(e *Explorer, ch *chunk, id stateID, c choice) (interp.A
 }
 
 // lookUp hands on the states of the batch: the way to each, and those that no level before has.
-func (wk *worker) lookUp(e *Explorer, ch *chunk) {
+func (wk *worker) lookUp(e *Explorer) {
 	batch := wk.batch[:wk.n]
 	wk.n = 0
 	fetch := uint32(0)
@@ -228,7 +225,7 @@ func (wk *worker) lookUp(e *Explorer, ch *chunk) {
 				f.cand.node = wk.put(int(s), &f.node)
 			}
 		}
-		ch.cands[s] = append(ch.cands[s], f.cand)
+		wk.cands[s] = append(wk.cands[s], f.cand)
 	}
 }
 
@@ -236,12 +233,11 @@ func (wk *worker) lookUp(e *Explorer, ch *chunk) {
 func (wk *worker) take(e *Explorer, s int) {
 	sh := &e.shards[s]
 	for i := range e.chunks {
-		cands := e.chunks[i].cands[s]
-		for j := range cands {
-			if j%aheadSize == 0 {
-				for k := range cands[j:min(j+aheadSize, len(cands))] {
-					wk.fetched += sh.table.touch(cands[j+k].hash)
-				}
+		ch := &e.chunks[i]
+		cands := ch.worker.cands[s]
+		for j := ch.cands[s].from; j < ch.cands[s].to; j++ {
+			if next := j + aheadSize; next < len(cands) {
+				wk.fetched += sh.table.touch(cands[next].hash)
 			}
 			c := &cands[j]
 			place, isNew := sh.table.insert(c.hash)
