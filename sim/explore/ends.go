@@ -58,7 +58,7 @@ type brokenState struct {
 }
 
 // noteEnds gathers the endings of all states that some night really comes to.
-func (e *Explorer) noteEnds(latest []int64) {
+func (e *Explorer) noteEnds(latest []int32) {
 	for s := range e.shards {
 		for _, end := range e.shards[s].ends {
 			if latest == nil || latest[end.id] >= 0 {

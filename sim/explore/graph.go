@@ -8,44 +8,49 @@ import (
 	"github.com/lrun/lrun/interp"
 )
 
-// order puts the states into topological order, and tells the latest time at which a night can come to each, in
-// milliseconds, or -1 where none can: a link that takes the window to be over is there only for a night that can be late
-// enough, or in which lrun was killed and came back who knows when. What is told of a state stands at its number; numbers
-// that a shard does not have are of no state. cyclic is a state on a cycle or behind one, where there is one: then some run
-// does not end.
-func (e *Explorer) order() (order []stateID, latest []int64, cyclic stateID) {
+// order puts the states that something comes after into topological order, and tells the latest time at which a night can
+// come to each state, in seconds, or -1 where none can: a link that takes the window to be over is there only for a night
+// that can be late enough, or in which lrun was killed and came back who knows when. What is told of a state stands at its
+// number; numbers that a shard does not have are of no state. cyclic is a state on a cycle or behind one, where there is one:
+// then some run does not end.
+func (e *Explorer) order() (order []stateID, latest []int32, cyclic stateID) {
 	n := e.numbers()
-	in := make([]uint32, n)
+	in := make([]uint32, n) // links that lead to a state and have not been followed yet
+	going := 0
 	for s := range e.shards {
-		for i := range e.shards[s].known {
-			for _, l := range e.links.from(&e.shards[s].known[i]) {
+		known := e.shards[s].known
+		for i := range known {
+			if known[i].degree > 0 {
+				going++
+			}
+			for _, l := range e.links.from(&known[i]) {
 				in[l.to]++
 			}
 		}
 	}
-	latest = make([]int64, n)
+	latest = make([]int32, n)
 	for i := range latest {
 		latest[i] = -1
 	}
 	latest[e.root] = 0
-	order = make([]stateID, 0, e.states())
-	for id := range e.everyState() {
-		if in[id] == 0 {
+	order = make([]stateID, 0, going)
+	for id, r := range e.everyState() {
+		if in[id] == 0 && r.degree > 0 {
 			order = append(order, id)
 		}
 	}
 	for next := 0; next < len(order); next++ {
 		r, at := e.record(order[next]), latest[order[next]]
 		for _, l := range e.links.from(r) {
-			if in[l.to]--; in[l.to] == 0 {
+			if in[l.to]--; in[l.to] == 0 && e.record(l.to).degree > 0 {
 				order = append(order, l.to)
 			}
 			if at >= 0 && (l.span&spanLate == 0 || e.canBeLate(r, l, at)) {
-				latest[l.to] = max(latest[l.to], at+spanTime(l.span))
+				latest[l.to] = max(latest[l.to], later(at, spanTime(l.span)))
 			}
 		}
 	}
-	if len(order) == e.states() {
+	if len(order) == going {
 		return order, latest, noState
 	}
 	for id := range e.everyState() {
@@ -57,8 +62,9 @@ func (e *Explorer) order() (order []stateID, latest []int64, cyclic stateID) {
 }
 
 // canBeLate reports whether a night that comes to a state at a time can take a link out of it on which the window is over.
-func (e *Explorer) canBeLate(r *record, l link, at int64) bool {
-	return r.flags&flagCrashed != 0 || at+spanTime(l.span) >= e.x.closes.Milliseconds() || e.record(l.to).flags&flagCrashed != 0
+func (e *Explorer) canBeLate(r *record, l link, at int32) bool {
+	return r.flags&flagCrashed != 0 || e.record(l.to).flags&flagCrashed != 0 ||
+		time.Duration(later(at, spanTime(l.span)))*time.Second >= e.x.closes
 }
 
 // numbers is how many numbers of states there are, those in between that are of no state among them.
@@ -70,12 +76,13 @@ func (e *Explorer) numbers() int {
 	return most * shardCount
 }
 
-// everyState yields the numbers of all states, shard by shard.
-func (e *Explorer) everyState() iter.Seq[stateID] {
-	return func(yield func(stateID) bool) {
+// everyState yields all states with their numbers, shard by shard.
+func (e *Explorer) everyState() iter.Seq2[stateID, *record] {
+	return func(yield func(stateID, *record) bool) {
 		for s := range e.shards {
-			for place := range e.shards[s].known {
-				if !yield(stateID(place*shardCount + s)) {
+			known := e.shards[s].known
+			for place := range known {
+				if !yield(stateID(place*shardCount+s), &known[place]) {
 					return
 				}
 			}
@@ -83,13 +90,13 @@ func (e *Explorer) everyState() iter.Seq[stateID] {
 	}
 }
 
-// longest is, for each state, the longest time from there to an end, in milliseconds.
-func (e *Explorer) longest(order []stateID) []int64 {
-	rest := make([]int64, e.numbers())
+// longest is, for each state, the longest time from there to an end, in seconds.
+func (e *Explorer) longest(order []stateID) []int32 {
+	rest := make([]int32, e.numbers())
 	for _, id := range slices.Backward(order) {
-		most := int64(0)
+		most := int32(0)
 		for _, l := range e.links.from(e.record(id)) {
-			most = max(most, lrunTime(l.span)+rest[l.to])
+			most = max(most, later(rest[l.to], lrunTime(l.span)))
 		}
 		rest[id] = most
 	}
@@ -97,7 +104,7 @@ func (e *Explorer) longest(order []stateID) []int64 {
 }
 
 // nightTo is the choices of the night that comes to a state latest.
-func (e *Explorer) nightTo(order []stateID, latest []int64, to stateID) []choice {
+func (e *Explorer) nightTo(order []stateID, latest []int32, to stateID) []choice {
 	prev := map[stateID]stateID{} // on the way back from the goal
 	for _, id := range slices.Backward(order) {
 		r, at := e.record(id), latest[id]
@@ -108,7 +115,7 @@ func (e *Explorer) nightTo(order []stateID, latest []int64, to stateID) []choice
 			if _, wanted := prev[l.to]; !wanted && l.to != to {
 				continue
 			}
-			if at+spanTime(l.span) == latest[l.to] && (l.span&spanLate == 0 || e.canBeLate(r, l, at)) {
+			if later(at, spanTime(l.span)) == latest[l.to] && (l.span&spanLate == 0 || e.canBeLate(r, l, at)) {
 				prev[id] = l.to
 				break
 			}
@@ -123,10 +130,10 @@ func (e *Explorer) nightTo(order []stateID, latest []int64, to stateID) []choice
 }
 
 // longestNight is the choices of a night that takes the longest.
-func (e *Explorer) longestNight(rest []int64) []choice {
+func (e *Explorer) longestNight(rest []int32) []choice {
 	return e.walk(func(id stateID) stateID {
 		for _, l := range e.links.from(e.record(id)) {
-			if lrunTime(l.span)+rest[l.to] == rest[id] {
+			if later(rest[l.to], lrunTime(l.span)) == rest[id] {
 				return l.to
 			}
 		}
@@ -174,16 +181,12 @@ type times struct {
 	behind map[int]time.Duration // by domain: the longest time from the beginning of its turn to the end of the run
 }
 
-func (e *Explorer) times(rest []int64) times {
-	t := times{worst: time.Duration(rest[e.root]) * time.Millisecond, behind: map[int]time.Duration{}}
-	for s := range e.shards {
-		for p := range e.shards[s].known {
-			h := e.shards[s].known[p].head
-			if h == 0 {
-				continue
-			}
-			d := time.Duration(rest[p*shardCount+s]) * time.Millisecond
-			t.behind[int(h)-1] = max(t.behind[int(h)-1], d)
+func (e *Explorer) times(rest []int32) times {
+	t := times{worst: time.Duration(rest[e.root]) * time.Second, behind: map[int]time.Duration{}}
+	for id, r := range e.everyState() {
+		if r.head > 0 {
+			d := int(r.head) - 1
+			t.behind[d] = max(t.behind[d], time.Duration(rest[id])*time.Second)
 		}
 	}
 	return t

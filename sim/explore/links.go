@@ -1,6 +1,9 @@
 package explore
 
-import "sync"
+import (
+	"math"
+	"sync"
+)
 
 // link is a transition out of a state, kept for the questions about all paths.
 type link struct {
@@ -15,16 +18,19 @@ const (
 	spanMask   = spanThinks - 1
 )
 
-// spanTime is how much time a link takes, in milliseconds.
-func spanTime(span uint32) int64 { return int64(span&spanMask) * 1000 }
+// spanTime is how much time a link takes, in seconds.
+func spanTime(span uint32) int32 { return int32(span & spanMask) }
 
-// lrunTime is how much of lrun's time a link takes, in milliseconds.
-func lrunTime(span uint32) int64 {
+// lrunTime is how much of lrun's time a link takes, in seconds.
+func lrunTime(span uint32) int32 {
 	if span&spanThinks != 0 {
 		return 0
 	}
 	return spanTime(span)
 }
+
+// later is a time that is by seconds later than another; of what is later than 68 years it is not told how much.
+func later(at, by int32) int32 { return int32(min(int64(at)+int64(by), math.MaxInt32)) }
 
 // linkID is where a link lies: the block in the high half, its place there in the low one.
 type linkID uint32

@@ -282,10 +282,10 @@ func (x *model) cutOff(w *world, e *interp.Effect) {
 }
 
 // judgeElapsed judges what is said of the time elapsed, by the longest path.
-func (e *Explorer) judgeElapsed(rest []int64) {
+func (e *Explorer) judgeElapsed(rest []int32) {
 	for i := range e.x.opts.Props {
 		p := &e.x.opts.Props[i]
-		worst := rest[e.root]
+		worst := int64(rest[e.root]) * 1000
 		if p.subject != elapsed || p.op.holds(worst, p.value) == (p.mode == always) {
 			continue
 		}
