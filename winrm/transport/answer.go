@@ -1,15 +1,14 @@
 package transport
 
 import (
-	"bytes"
 	"encoding/base64"
 	"encoding/xml"
-	"errors"
-	"io"
 	"mime"
 	"net/http"
 	"strconv"
 	"strings"
+
+	"github.com/lrun/lrun/winrm/internal/xmltree"
 )
 
 // XML namespaces and actions of WS-Management and of its Windows shell.
@@ -21,9 +20,6 @@ const (
 	nsShell  = "http://schemas.microsoft.com/wbem/wsman/1/windows/shell"
 	nsIdent  = "http://schemas.dmtf.org/wbem/wsman/identity/1/wsmanidentity.xsd"
 	stateEnd = nsShell + "/CommandState/Done"
-
-	maxDepth    = 32
-	maxElements = 20000
 )
 
 // answer is what one message brought back. Fields that the message does not have are empty.
@@ -66,94 +62,56 @@ func parseReply(r reply) (*answer, error) {
 	return a, nil
 }
 
-// parseEnvelope reads a SOAP envelope in one pass. Anything that is not well formed, is too deep, has a document
-// type or holds base64 that does not decode is a *ProtocolError: half an answer is none.
+// parseEnvelope reads a SOAP envelope. Anything that is not well formed, is too deep or too large, has a document type or
+// holds base64 that does not decode is a *ProtocolError: half an answer is none.
 func parseEnvelope(body []byte) (*answer, error) {
-	p := &envelopeParser{a: &answer{}}
-	d := xml.NewDecoder(bytes.NewReader(body))
-	d.CharsetReader = func(label string, in io.Reader) (io.Reader, error) {
-		if strings.EqualFold(label, "utf-8") {
-			return in, nil
-		}
-		return nil, errors.New("character set " + label)
+	root, err := xmltree.Parse(string(body))
+	if err != nil {
+		return nil, protocolf("%v", err)
 	}
-	for elements := 0; ; elements++ {
-		tok, err := d.Token()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return nil, protocolf("%v", err)
-		}
-		if elements > maxElements {
-			return nil, protocolf("too many elements")
-		}
-		if err := p.token(tok); err != nil {
-			return nil, err
-		}
+	if !root.Is(nsSOAP, "Envelope") {
+		return nil, protocolf("the root element is %s", root.Name.Local)
 	}
-	if !p.envelope {
-		return nil, protocolf("no SOAP envelope")
+	p := &envelopeParser{a: &answer{raw: body}}
+	if err := p.element(root, false); err != nil {
+		return nil, err
 	}
-	p.a.raw = body
 	return p.a, nil
 }
 
-type envelopeParser struct {
-	a        *answer
-	path     []xml.StartElement
-	text     strings.Builder
-	envelope bool
-}
+// envelopeParser takes out of an envelope what is known, in its order and wherever it stands.
+type envelopeParser struct{ a *answer }
 
-func (p *envelopeParser) token(tok xml.Token) error {
-	switch t := tok.(type) {
-	case xml.Directive:
-		return protocolf("a document type declaration")
-	case xml.StartElement:
-		if len(p.path) == 0 {
-			if t.Name != (xml.Name{Space: nsSOAP, Local: "Envelope"}) {
-				return protocolf("the root element is %s", t.Name.Local)
-			}
-			p.envelope = true
+// element reads an element with all that is in it; subcode is whether it is inside of a Subcode.
+func (p *envelopeParser) element(e *xmltree.Element, subcode bool) error {
+	p.open(e)
+	for k := range e.All() {
+		if err := p.element(k, subcode || e.Name.Local == "Subcode"); err != nil {
+			return err
 		}
-		if len(p.path) >= maxDepth {
-			return protocolf("elements nested deeper than %d", maxDepth)
-		}
-		p.path = append(p.path, t.Copy())
-		p.text.Reset()
-		return p.open(t)
-	case xml.CharData:
-		p.text.Write(t)
-	case xml.EndElement:
-		err := p.shut(p.path[len(p.path)-1], strings.TrimSpace(p.text.String()))
-		p.path = p.path[:len(p.path)-1]
-		p.text.Reset()
-		return err
 	}
-	return nil
+	return p.shut(e, strings.TrimSpace(e.Text), subcode)
 }
 
-func (p *envelopeParser) open(e xml.StartElement) error {
+func (p *envelopeParser) open(e *xmltree.Element) {
 	switch e.Name {
 	case xml.Name{Space: nsSOAP, Local: "Fault"}:
 		_ = p.fault() // from here on the answer is one
 	case xml.Name{Space: nsFault, Local: "WSManFault"}:
 		// A provider's fault may be nested inside; the outer one is what WS-Management itself says.
-		if code, err := strconv.ParseUint(attr(e, "Code"), 10, 32); err == nil && p.fault().WSMan == 0 {
+		if code, err := strconv.ParseUint(e.Value("Code"), 10, 32); err == nil && p.fault().WSMan == 0 {
 			p.a.fault.WSMan = uint32(code)
 		}
 	case xml.Name{Space: nsShell, Local: "CommandState"}:
-		if attr(e, "State") == stateEnd {
+		if e.Value("State") == stateEnd {
 			p.a.done = true
 		}
 	case xml.Name{Space: nsIdent, Local: "IdentifyResponse"}:
 		p.a.identify = true
 	}
-	return nil
 }
 
-func (p *envelopeParser) shut(e xml.StartElement, text string) error {
+func (p *envelopeParser) shut(e *xmltree.Element, text string, subcode bool) error {
 	a := p.a
 	switch e.Name {
 	case xml.Name{Space: nsAddr, Local: "RelatesTo"}:
@@ -161,13 +119,13 @@ func (p *envelopeParser) shut(e xml.StartElement, text string) error {
 	case xml.Name{Space: nsShell, Local: "ShellId"}:
 		a.shellID = text
 	case xml.Name{Space: nsWSMan, Local: "Selector"}:
-		if attr(e, "Name") == "ShellId" && a.shellID == "" {
+		if e.Value("Name") == "ShellId" && a.shellID == "" {
 			a.shellID = text
 		}
 	case xml.Name{Space: nsShell, Local: "CommandId"}:
 		a.commandID = text
 	case xml.Name{Space: nsShell, Local: "Stream"}:
-		return p.stream(attr(e, "Name"), text)
+		return p.stream(e.Value("Name"), text)
 	case xml.Name{Space: nsShell, Local: "ExitCode"}:
 		// Windows writes the exit code as a signed or as an unsigned 32-bit number.
 		n, err := strconv.ParseInt(text, 10, 64)
@@ -179,7 +137,7 @@ func (p *envelopeParser) shut(e xml.StartElement, text string) error {
 	case xml.Name{Space: nsIdent, Local: "ProductVersion"}:
 		a.version = oneLine(text, 100)
 	default:
-		p.faultText(e, text)
+		p.faultText(e.Name, text, subcode)
 	}
 	return nil
 }
@@ -198,18 +156,18 @@ func (p *envelopeParser) stream(name, text string) error {
 	return nil
 }
 
-func (p *envelopeParser) faultText(e xml.StartElement, text string) {
+func (p *envelopeParser) faultText(name xml.Name, text string, subcode bool) {
 	if p.a.fault == nil {
 		return
 	}
 	f := p.a.fault
 	switch {
-	case e.Name == xml.Name{Space: nsSOAP, Local: "Value"} && p.inside("Subcode"):
+	case name == xml.Name{Space: nsSOAP, Local: "Value"} && subcode:
 		f.Subcode = oneLine(localName(text), 60)
-	case e.Name == xml.Name{Space: nsSOAP, Local: "Value"}:
+	case name == xml.Name{Space: nsSOAP, Local: "Value"}:
 		f.Code = oneLine(localName(text), 60)
-	case e.Name == xml.Name{Space: nsSOAP, Local: "Text"},
-		e.Name == xml.Name{Space: nsFault, Local: "Message"} && f.Text == "":
+	case name == xml.Name{Space: nsSOAP, Local: "Text"},
+		name == xml.Name{Space: nsFault, Local: "Message"} && f.Text == "":
 		f.Text = oneLine(text, 500)
 	}
 }
@@ -219,24 +177,6 @@ func (p *envelopeParser) fault() *Fault {
 		p.a.fault = &Fault{}
 	}
 	return p.a.fault
-}
-
-func (p *envelopeParser) inside(local string) bool {
-	for _, e := range p.path {
-		if e.Name.Local == local {
-			return true
-		}
-	}
-	return false
-}
-
-func attr(e xml.StartElement, name string) string {
-	for _, a := range e.Attr {
-		if a.Name.Local == name {
-			return a.Value
-		}
-	}
-	return ""
 }
 
 func localName(q string) string {

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf16"
+
+	"github.com/lrun/lrun/winrm/internal/xmltree"
 )
 
 // maxKeptCommands bounds the commands a shell remembers when a client never sends the final Signal.
@@ -55,13 +57,13 @@ func (x *exchange) act() {
 
 func (x *exchange) create() {
 	body := x.req.body
-	if body == nil || body.Name.Local != "Shell" || body.Name.Space != nsShell {
+	if !body.Is(nsShell, "Shell") {
 		x.answerFault(faultSchema("Create needs an rsp:Shell in its body."))
 		return
 	}
 	sh := &shell{id: newGUID(), owner: x.id.owner, user: x.id.user, scheme: x.id.scheme,
 		env: map[string]string{}, commands: map[string]*command{}, page: 437, idle: x.b.host.server.opts.Limits.IdleTimeout}
-	if id := body.attr("ShellId"); id != "" {
+	if id := body.Value("ShellId"); id != "" {
 		if !validID(id) {
 			x.answerFault(faultSchema("The ShellId is not a GUID."))
 			return
@@ -71,11 +73,11 @@ func (x *exchange) create() {
 	if n, err := strconv.Atoi(x.req.option("WINRS_CODEPAGE")); err == nil && n > 0 && n <= 65535 {
 		sh.page = n
 	}
-	sh.dir = body.text(nsShell, "WorkingDirectory")
-	for _, v := range body.child(nsShell, "Environment").children(nsShell, "Variable") {
-		sh.env[strings.ToUpper(v.attr("Name"))] = v.Text
+	sh.dir = body.TextOf(nsShell, "WorkingDirectory")
+	for _, v := range body.Child(nsShell, "Environment").Children(nsShell, "Variable") {
+		sh.env[strings.ToUpper(v.Value("Name"))] = v.Text
 	}
-	if t := body.text(nsShell, "IdleTimeOut"); t != "" {
+	if t := body.TextOf(nsShell, "IdleTimeOut"); t != "" {
 		d, err := parseDuration(t)
 		if err != nil || d <= 0 {
 			x.answerFault(faultSchema("IdleTimeOut is not a positive duration."))
@@ -97,18 +99,18 @@ func validID(id string) bool {
 }
 
 // commandLine joins Command and Arguments as cmd.exe takes them.
-func commandLine(body *element) (string, []string) {
+func commandLine(body *xmltree.Element) (string, []string) {
 	var args []string
-	for _, a := range body.children(nsShell, "Arguments") {
+	for _, a := range body.Children(nsShell, "Arguments") {
 		args = append(args, a.Text)
 	}
-	return JoinCommandLine(body.text(nsShell, "Command"), args), args
+	return JoinCommandLine(body.TextOf(nsShell, "Command"), args), args
 }
 
 func (x *exchange) command(sh *shell) {
 	limits := &x.b.host.server.opts.Limits
 	body := x.req.body
-	if body == nil || body.Name.Local != "CommandLine" || body.child(nsShell, "Command") == nil {
+	if body == nil || body.Name.Local != "CommandLine" || body.Child(nsShell, "Command") == nil {
 		x.answerFault(faultSchema("Command needs an rsp:CommandLine in its body."))
 		return
 	}
@@ -118,7 +120,7 @@ func (x *exchange) command(sh *shell) {
 		x.answerFault(faultCommandTooLong())
 		return
 	}
-	id := body.attr("CommandId")
+	id := body.Value("CommandId")
 	if id == "" {
 		id = newGUID()
 	} else if !validID(id) {
@@ -174,19 +176,19 @@ func (x *exchange) start(sh *shell, c *command, cmd *Command) *SOAPFault {
 }
 
 func (x *exchange) send(sh *shell) {
-	streams := x.req.body.children(nsShell, "Stream")
+	streams := x.req.body.Children(nsShell, "Stream")
 	if len(streams) != 1 {
 		x.answerFault(faultSchema("Send needs exactly one rsp:Stream in its body."))
 		return
 	}
 	st := streams[0]
-	if st.attr("Name") != "stdin" {
+	if st.Value("Name") != "stdin" {
 		x.answerFault(faultSchema("The only input stream is stdin."))
 		return
 	}
-	c := sh.command(st.attr("CommandId"))
+	c := sh.command(st.Value("CommandId"))
 	if c == nil {
-		x.answerFault(faultCommandNotFound(printable(st.attr("CommandId"), 80)))
+		x.answerFault(faultCommandNotFound(printable(st.Value("CommandId"), 80)))
 		return
 	}
 	data, err := base64.StdEncoding.DecodeString(strings.Map(dropSpace, st.Text))
@@ -196,7 +198,7 @@ func (x *exchange) send(sh *shell) {
 	}
 	wait, cancel := x.within()
 	defer cancel()
-	end := strings.EqualFold(st.attr("End"), "true") || st.attr("End") == "1"
+	end := strings.EqualFold(st.Value("End"), "true") || st.Value("End") == "1"
 	if f := c.send(wait, data, end); f != nil {
 		if x.gone() {
 			x.b.abort(x.sess)
@@ -218,14 +220,14 @@ func dropSpace(r rune) rune {
 func (x *exchange) gone() bool { return x.r.Context().Err() != nil || x.b.ctx.Err() != nil }
 
 func (x *exchange) receive(sh *shell) {
-	desired := x.req.body.child(nsShell, "DesiredStream")
+	desired := x.req.body.Child(nsShell, "DesiredStream")
 	if desired == nil {
 		x.answerFault(faultSchema("Receive needs an rsp:DesiredStream in its body."))
 		return
 	}
-	c := sh.command(desired.attr("CommandId"))
+	c := sh.command(desired.Value("CommandId"))
 	if c == nil {
-		x.answerFault(faultCommandNotFound(printable(desired.attr("CommandId"), 80)))
+		x.answerFault(faultCommandNotFound(printable(desired.Value("CommandId"), 80)))
 		return
 	}
 	want := map[string]bool{}
@@ -280,13 +282,13 @@ func (x *exchange) signal(sh *shell) {
 		x.answerFault(faultSchema("Signal needs an rsp:Signal in its body."))
 		return
 	}
-	id := body.attr("CommandId")
+	id := body.Value("CommandId")
 	c := sh.command(id)
 	if c == nil {
 		x.answerFault(faultCommandNotFound(printable(id, 80)))
 		return
 	}
-	code := strings.ToLower(body.text(nsShell, "Code"))
+	code := strings.ToLower(body.TextOf(nsShell, "Code"))
 	switch code[strings.LastIndexByte(code, '/')+1:] {
 	case "terminate":
 		// After the final Signal the command is forgotten, whether it had ended or not.

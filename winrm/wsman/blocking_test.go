@@ -11,6 +11,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/lrun/lrun/winrm/internal/xmltree"
 )
 
 // direct calls a host without a network, so that a test can run on the fake clock of synctest.
@@ -35,7 +37,7 @@ func newDirect(t *testing.T, o Options, h Handler) *direct {
 }
 
 // post returns the status and the answer; status 0 is a connection that was cut.
-func (d *direct) post(ctx context.Context, env string) (status int, root *element) {
+func (d *direct) post(ctx context.Context, env string) (status int, root *xmltree.Element) {
 	d.t.Helper()
 	req := httptest.NewRequestWithContext(ctx, http.MethodPost, "/wsman", strings.NewReader(env))
 	req.Header.Set("Content-Type", soapType)
@@ -58,7 +60,7 @@ func (d *direct) post(ctx context.Context, env string) (status int, root *elemen
 	if rec.Code == 0 || rec.Body.Len() == 0 {
 		return rec.Code, nil
 	}
-	root, err := parseXML(rec.Body.Bytes())
+	root, err := xmltree.Parse(string(rec.Body.Bytes()))
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -66,14 +68,14 @@ func (d *direct) post(ctx context.Context, env string) (status int, root *elemen
 }
 
 // must posts and returns the first element of a good answer.
-func (d *direct) must(env string) *element {
+func (d *direct) must(env string) *xmltree.Element {
 	d.t.Helper()
 	status, root := d.post(context.Background(), env)
 	if status != 200 {
 		d.t.Fatalf("status %d, fault %s", status, faultCode(root))
 	}
-	if body := root.child(nsSOAP, "Body"); len(body.Kids) > 0 {
-		return body.Kids[0]
+	if first := root.Child(nsSOAP, "Body").First(); first != nil {
+		return first
 	}
 	return nil
 }
@@ -86,7 +88,7 @@ func (d *direct) shell(inner string) string {
 
 func (d *direct) command(shell, line string) string {
 	d.t.Helper()
-	return d.must(envelope("Command", shell, msg(), "", commandBody(line))).text(nsShell, "CommandId")
+	return d.must(envelope("Command", shell, msg(), "", commandBody(line))).TextOf(nsShell, "CommandId")
 }
 
 func TestReceiveBlocks(t *testing.T) {
@@ -103,7 +105,7 @@ func TestReceiveBlocks(t *testing.T) {
 			if got := time.Since(start); status != 500 || faultCode(root) != fmt.Sprint(CodeOperationTimeout) || got != c.want {
 				t.Errorf("%q: %v, status %d, fault %s; want the time-out fault after %v", c.timeout, got, status, faultCode(root), c.want)
 			}
-			text := root.child(nsSOAP, "Body").child(nsSOAP, "Fault").child(nsSOAP, "Reason").text(nsSOAP, "Text")
+			text := root.Child(nsSOAP, "Body").Child(nsSOAP, "Fault").Child(nsSOAP, "Reason").TextOf(nsSOAP, "Text")
 			if !strings.Contains(text, "OperationTimeout") {
 				t.Errorf("text %q: clients look for the word OperationTimeout", text)
 			}
@@ -150,7 +152,7 @@ func TestNewestReceiveGetsTheOutput(t *testing.T) {
 		}()
 		synctest.Wait()
 		start := time.Now()
-		second := make(chan *element)
+		second := make(chan *xmltree.Element)
 		go func() { second <- d.must(envelope("Receive", sh, msg(), "", receiveBody(cmd))) }()
 		if code := <-first; code != fmt.Sprint(CodeOperationTimeout) || time.Since(start) != 0 {
 			t.Errorf("the older Receive: fault %s after %v", code, time.Since(start))
@@ -304,7 +306,7 @@ func TestSignals(t *testing.T) {
 			}))
 			sh := d.shell("")
 			cmd := d.command(sh, "x")
-			answer := make(chan *element)
+			answer := make(chan *xmltree.Element)
 			go func() {
 				_, root := d.post(context.Background(), envelope("Receive", sh, msg(), "", receiveBody(cmd)))
 				answer <- root
@@ -320,7 +322,7 @@ func TestSignals(t *testing.T) {
 				return
 			}
 			var o output
-			o.add(t, root.child(nsSOAP, "Body").Kids[0])
+			o.add(t, root.Child(nsSOAP, "Body").First())
 			for !o.done {
 				o.add(t, d.must(envelope("Receive", sh, msg(), "", receiveBody(cmd))))
 			}

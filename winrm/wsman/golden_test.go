@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/lrun/lrun/winrm/internal/xmltree"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -19,7 +21,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 var guid = regexp.MustCompile(`[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}`)
 
 // pretty writes an element with one line for each, prefixes by the usual letters, GUIDs replaced and output decoded.
-func pretty(b *strings.Builder, e *element, indent string) {
+func pretty(b *strings.Builder, e *xmltree.Element, indent string) {
 	prefixes := map[string]string{nsSOAP: "s", nsAddr: "a", nsTransfer: "x", nsWSMan: "w", nsShell: "rsp", nsFault: "f", nsIdentity: "wsmid"}
 	fmt.Fprintf(b, "%s%s:%s", indent, prefixes[e.Name.Space], e.Name.Local)
 	for _, a := range e.Attr {
@@ -37,7 +39,7 @@ func pretty(b *strings.Builder, e *element, indent string) {
 		fmt.Fprintf(b, ": %s", guid.ReplaceAllString(text, "<guid>"))
 	}
 	b.WriteString("\n")
-	for _, k := range e.Kids {
+	for k := range e.All() {
 		pretty(b, k, indent+"  ")
 	}
 }
@@ -107,14 +109,14 @@ func TestFaultsAreAsDocumented(t *testing.T) {
 		FaultOperationTimeout(), FaultShellNotFound("AAAAAAAA-0001"), FaultTooManyShells(30), FaultTooManyOperations(1500), FaultTooManyProcesses(25),
 		FaultAccessDenied(), FaultProviderDenied(), FaultBusy(), FaultGoingDown(), faultAborted(), faultPipeClosed(), faultCommandTooLong(),
 	} {
-		root, err := parseXML(answerFault(&request{messageID: "uuid:1"}, f, "fe01.contoso.com"))
+		root, err := xmltree.Parse(string(answerFault(&request{messageID: "uuid:1"}, f, "fe01.contoso.com")))
 		if err != nil {
 			t.Fatal(err)
 		}
-		fault := root.child(nsSOAP, "Body").child(nsSOAP, "Fault")
-		code := fault.child(nsSOAP, "Code")
-		w := fault.child(nsSOAP, "Detail").child(nsFault, "WSManFault")
-		fmt.Fprintf(&b, "%-10s  %-10s  %-18s  %s\n", w.attr("Code"), code.text(nsSOAP, "Value"), code.child(nsSOAP, "Subcode").text(nsSOAP, "Value"), w.text(nsFault, "Message"))
+		fault := root.Child(nsSOAP, "Body").Child(nsSOAP, "Fault")
+		code := fault.Child(nsSOAP, "Code")
+		w := fault.Child(nsSOAP, "Detail").Child(nsFault, "WSManFault")
+		fmt.Fprintf(&b, "%-10s  %-10s  %-18s  %s\n", w.Value("Code"), code.TextOf(nsSOAP, "Value"), code.Child(nsSOAP, "Subcode").TextOf(nsSOAP, "Value"), w.TextOf(nsFault, "Message"))
 	}
 	checkGolden(t, "faults.golden", b.String())
 }

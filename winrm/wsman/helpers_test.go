@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/masterzen/winrm"
+
+	"github.com/lrun/lrun/winrm/internal/xmltree"
 )
 
 const (
@@ -151,7 +153,7 @@ func envelope(action, shellID, messageID, timeout, body string) string {
 }
 
 // post sends a body and returns status, parsed answer (nil when there is none) and error.
-func (r *raw) post(ctx context.Context, body string) (int, *element, error) {
+func (r *raw) post(ctx context.Context, body string) (int, *xmltree.Element, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.url, strings.NewReader(body))
 	if err != nil {
 		return 0, nil, err
@@ -179,7 +181,7 @@ func (r *raw) post(ctx context.Context, body string) (int, *element, error) {
 	if ct := resp.Header.Get("Content-Type"); ct != soapType {
 		return resp.StatusCode, nil, fmt.Errorf("content type %q", ct)
 	}
-	root, err := parseXML(data)
+	root, err := xmltree.Parse(string(data))
 	return resp.StatusCode, root, err
 }
 
@@ -204,7 +206,7 @@ func (r *raw) bytes(env string) []byte {
 }
 
 // must sends an envelope that has to succeed and returns the first element of the answer's body.
-func (r *raw) must(env string) *element {
+func (r *raw) must(env string) *xmltree.Element {
 	r.t.Helper()
 	status, root, err := r.post(context.Background(), env)
 	if err != nil || status != http.StatusOK {
@@ -213,20 +215,20 @@ func (r *raw) must(env string) *element {
 	if root == nil {
 		r.t.Fatal("empty answer")
 	}
-	if body := root.child(nsSOAP, "Body"); len(body.Kids) > 0 {
-		return body.Kids[0]
+	if first := root.Child(nsSOAP, "Body").First(); first != nil {
+		return first
 	}
 	return nil
 }
 
 // faultCode returns the code of WSManFault in an answer, "" without one.
-func faultCode(root *element) string {
-	f := root.child(nsSOAP, "Body").child(nsSOAP, "Fault")
-	return f.child(nsSOAP, "Detail").child(nsFault, "WSManFault").attr("Code")
+func faultCode(root *xmltree.Element) string {
+	f := root.Child(nsSOAP, "Body").Child(nsSOAP, "Fault")
+	return f.Child(nsSOAP, "Detail").Child(nsFault, "WSManFault").Value("Code")
 }
 
 // fails sends an envelope that has to be answered with that fault.
-func (r *raw) fails(env string, code uint32) *element {
+func (r *raw) fails(env string, code uint32) *xmltree.Element {
 	r.t.Helper()
 	status, root, err := r.post(context.Background(), env)
 	if err != nil {
@@ -235,7 +237,7 @@ func (r *raw) fails(env string, code uint32) *element {
 	if got := faultCode(root); status != 500 || got != fmt.Sprint(code) {
 		r.t.Fatalf("status %d, fault %q; want 500 and %d", status, got, code)
 	}
-	return root.child(nsSOAP, "Body").child(nsSOAP, "Fault")
+	return root.Child(nsSOAP, "Body").Child(nsSOAP, "Fault")
 }
 
 var messageCount struct {
@@ -258,9 +260,9 @@ func (r *raw) create(inner string) string {
 	if err != nil || status != 200 {
 		r.t.Fatalf("Create: status %d, error %v, fault %s", status, err, faultCode(root))
 	}
-	body := root.child(nsSOAP, "Body")
-	id := body.child(nsShell, "Shell").text(nsShell, "ShellId")
-	sel := body.child(nsTransfer, "ResourceCreated").child(nsAddr, "ReferenceParameters").child(nsWSMan, "SelectorSet").text(nsWSMan, "Selector")
+	body := root.Child(nsSOAP, "Body")
+	id := body.Child(nsShell, "Shell").TextOf(nsShell, "ShellId")
+	sel := body.Child(nsTransfer, "ResourceCreated").Child(nsAddr, "ReferenceParameters").Child(nsWSMan, "SelectorSet").TextOf(nsWSMan, "Selector")
 	if id == "" || id != sel {
 		r.t.Fatalf("ShellId %q in the shell, %q in the selector", id, sel)
 	}
@@ -273,7 +275,7 @@ func commandBody(line string) string {
 
 func (r *raw) command(shell, line string) string {
 	r.t.Helper()
-	id := r.must(envelope("Command", shell, msg(), "PT20S", commandBody(line))).text(nsShell, "CommandId")
+	id := r.must(envelope("Command", shell, msg(), "PT20S", commandBody(line))).TextOf(nsShell, "CommandId")
 	if id == "" {
 		r.t.Fatal("no CommandId")
 	}
@@ -300,26 +302,26 @@ type output struct {
 }
 
 // add takes one ReceiveResponse in.
-func (o *output) add(t *testing.T, answer *element) {
+func (o *output) add(t *testing.T, answer *xmltree.Element) {
 	t.Helper()
-	states := answer.children(nsShell, "CommandState")
+	states := answer.Children(nsShell, "CommandState")
 	if len(states) != 1 {
 		t.Fatalf("%d CommandState elements", len(states))
 	}
-	for _, s := range answer.children(nsShell, "Stream") {
+	for _, s := range answer.Children(nsShell, "Stream") {
 		data, err := base64.StdEncoding.DecodeString(s.Text)
 		if err != nil {
 			t.Fatal(err)
 		}
-		switch s.attr("Name") {
+		switch s.Value("Name") {
 		case "stdout":
 			o.stdout += string(data)
 		case "stderr":
 			o.stderr += string(data)
 		}
 	}
-	o.done = strings.HasSuffix(states[0].attr("State"), "/Done")
-	o.exit = states[0].text(nsShell, "ExitCode")
+	o.done = strings.HasSuffix(states[0].Value("State"), "/Done")
+	o.exit = states[0].TextOf(nsShell, "ExitCode")
 	if o.done != (o.exit != "") {
 		t.Fatalf("done %v with exit code %q", o.done, o.exit)
 	}

@@ -172,14 +172,14 @@ func (x *exchange) describe() {
 	body := x.req.body
 	switch x.req.action {
 	case ActionCommand:
-		x.info.CommandID = body.attr("CommandId")
+		x.info.CommandID = body.Value("CommandId")
 		x.info.CommandLine, _ = commandLine(body)
 	case ActionSend:
-		x.info.CommandID = body.child(nsShell, "Stream").attr("CommandId")
+		x.info.CommandID = body.Child(nsShell, "Stream").Value("CommandId")
 	case ActionReceive:
-		x.info.CommandID = body.child(nsShell, "DesiredStream").attr("CommandId")
+		x.info.CommandID = body.Child(nsShell, "DesiredStream").Value("CommandId")
 	case ActionSignal:
-		x.info.CommandID = body.attr("CommandId")
+		x.info.CommandID = body.Value("CommandId")
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/lrun/lrun/winrm/internal/xmltree"
 )
 
 func TestQuotas(t *testing.T) {
@@ -107,11 +109,11 @@ func TestIdentify(t *testing.T) {
 		if resp.StatusCode != 200 {
 			return resp.StatusCode, b.String()
 		}
-		root, err := parseXML(b.Bytes())
+		root, err := xmltree.Parse(string(b.Bytes()))
 		if err != nil {
 			t.Fatal(err)
 		}
-		return 200, root.child(nsSOAP, "Body").child(nsIdentity, "IdentifyResponse").text(nsIdentity, "ProductVersion")
+		return 200, root.Child(nsSOAP, "Body").Child(nsIdentity, "IdentifyResponse").TextOf(nsIdentity, "ProductVersion")
 	}
 	for _, c := range []struct {
 		auth, header string
@@ -176,7 +178,7 @@ func TestBadMessages(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newRaw(t, host.URL())
 			f := r.fails(c.env, c.code)
-			if text := f.child(nsSOAP, "Reason").text(nsSOAP, "Text"); len(text) < 10 {
+			if text := f.Child(nsSOAP, "Reason").TextOf(nsSOAP, "Text"); len(text) < 10 {
 				t.Errorf("text %q", text)
 			}
 		})
@@ -200,9 +202,9 @@ func TestEveryAnswerRelates(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		h := root.child(nsSOAP, "Header")
-		if got := h.text(nsAddr, "RelatesTo"); got != "uuid:<&>" || h.text(nsAddr, "Action") == "" || h.text(nsAddr, "MessageID") == "" {
-			t.Errorf("RelatesTo %q, Action %q", got, h.text(nsAddr, "Action"))
+		h := root.Child(nsSOAP, "Header")
+		if got := h.TextOf(nsAddr, "RelatesTo"); got != "uuid:<&>" || h.TextOf(nsAddr, "Action") == "" || h.TextOf(nsAddr, "MessageID") == "" {
+			t.Errorf("RelatesTo %q, Action %q", got, h.TextOf(nsAddr, "Action"))
 		}
 	}
 }
@@ -327,7 +329,7 @@ func FuzzEnvelope(f *testing.F) {
 		}
 		// Whatever came in, what goes out is well-formed.
 		for _, out := range [][]byte{answerFault(req, faultSchema(fmt.Sprint(fault)), "fe01"), answerEmpty(req, "x")} {
-			if _, err := parseXML(out); err != nil {
+			if _, err := xmltree.Parse(string(out)); err != nil {
 				t.Fatalf("%v in %s", err, out)
 			}
 		}

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/lrun/lrun/winrm/internal/xmltree"
 )
 
 // Namespaces and URIs of the messages: SOAP 1.2, WS-Addressing 2004, DMTF WS-Management, and MS-WSMV's shell.
@@ -54,46 +56,43 @@ type request struct {
 	options     map[string]string // upper-case name
 	timeout     time.Duration     // OperationTimeout; 0 when absent
 	maxEnvelope int               // what the client takes; 0 when absent
-	body        *element
+	body        *xmltree.Element
 }
 
 // parseRequest reads an envelope. On a fault the request is still returned as far as it was understood, so that the
 // fault can relate to it.
 func parseRequest(data []byte) (*request, *SOAPFault) {
 	req := &request{options: map[string]string{}}
-	root, err := parseXML(data)
+	root, err := xmltree.Parse(string(data))
 	if err != nil {
 		return req, faultSchema("The request is not well-formed XML: " + err.Error())
 	}
-	if root.Name.Local != "Envelope" || root.Name.Space != nsSOAP {
+	if !root.Is(nsSOAP, "Envelope") {
 		return req, faultVersion()
 	}
-	head, body := root.child(nsSOAP, "Header"), root.child(nsSOAP, "Body")
+	head, body := root.Child(nsSOAP, "Header"), root.Child(nsSOAP, "Body")
 	if body == nil {
 		return req, faultSchema("The request has no SOAP body.")
 	}
-	if len(body.Kids) > 0 {
-		req.body = body.Kids[0]
-	}
-	if req.body != nil && req.body.Name.Space == nsIdentity && req.body.Name.Local == "Identify" {
+	if req.body = body.First(); req.body.Is(nsIdentity, "Identify") {
 		req.action = ActionIdentify
 		return req, nil
 	}
 	return req, req.readHeader(head)
 }
 
-func (req *request) readHeader(head *element) *SOAPFault {
-	req.messageID = head.text(nsAddr, "MessageID")
-	req.resourceURI = head.text(nsWSMan, "ResourceURI")
-	for _, s := range head.child(nsWSMan, "SelectorSet").children(nsWSMan, "Selector") {
-		if strings.EqualFold(s.attr("Name"), "ShellId") {
+func (req *request) readHeader(head *xmltree.Element) *SOAPFault {
+	req.messageID = head.TextOf(nsAddr, "MessageID")
+	req.resourceURI = head.TextOf(nsWSMan, "ResourceURI")
+	for _, s := range head.Child(nsWSMan, "SelectorSet").Children(nsWSMan, "Selector") {
+		if strings.EqualFold(s.Value("Name"), "ShellId") {
 			req.shellID = strings.TrimSpace(s.Text)
 		}
 	}
-	for _, o := range head.child(nsWSMan, "OptionSet").children(nsWSMan, "Option") {
-		req.options[strings.ToUpper(o.attr("Name"))] = strings.TrimSpace(o.Text)
+	for _, o := range head.Child(nsWSMan, "OptionSet").Children(nsWSMan, "Option") {
+		req.options[strings.ToUpper(o.Value("Name"))] = strings.TrimSpace(o.Text)
 	}
-	uri := head.text(nsAddr, "Action")
+	uri := head.TextOf(nsAddr, "Action")
 	action, ok := actionByURI[uri]
 	if !ok {
 		return faultAction(uri)
@@ -102,14 +101,14 @@ func (req *request) readHeader(head *element) *SOAPFault {
 	if req.messageID == "" {
 		return faultHeader("The request has no MessageID.")
 	}
-	if t := head.text(nsWSMan, "OperationTimeout"); t != "" {
+	if t := head.TextOf(nsWSMan, "OperationTimeout"); t != "" {
 		d, err := parseDuration(t)
 		if err != nil {
 			return faultSchema("OperationTimeout: " + err.Error())
 		}
 		req.timeout = d
 	}
-	if m := head.text(nsWSMan, "MaxEnvelopeSize"); m != "" {
+	if m := head.TextOf(nsWSMan, "MaxEnvelopeSize"); m != "" {
 		n, err := strconv.Atoi(m)
 		if err != nil || n <= 0 {
 			return faultSchema("MaxEnvelopeSize is not a positive number.")

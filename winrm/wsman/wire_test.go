@@ -47,7 +47,7 @@ func (r *raw) persistent(shell, command string) output {
 		if err != nil || status != http.StatusOK {
 			continue
 		}
-		o.add(r.t, root.child(nsSOAP, "Body").Kids[0])
+		o.add(r.t, root.Child(nsSOAP, "Body").First())
 	}
 	return o
 }
