@@ -6,6 +6,7 @@ import (
 	"errors"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/lrun/lrun/winrm/scripts"
 )
@@ -56,9 +57,9 @@ func redact(s, secret string) string {
 }
 
 // scrub takes a password out of every text of a JSON value. Servers escape texts in ways of their own, so that the value
-// is taken apart; where nothing is found it comes back as it was.
+// is taken apart, unless nothing in it is escaped; where nothing is found it comes back as it was.
 func scrub(raw json.RawMessage, secret string) json.RawMessage {
-	if len(secret) < 4 {
+	if len(secret) < 4 || isPlain(raw) && !bytes.Contains(raw, []byte(secret)) {
 		return raw
 	}
 	d := json.NewDecoder(bytes.NewReader(raw))
@@ -77,6 +78,9 @@ func scrub(raw json.RawMessage, secret string) json.RawMessage {
 	}
 	return clean
 }
+
+// isPlain reports whether every text of a JSON value stands in it as it is.
+func isPlain(raw json.RawMessage) bool { return bytes.IndexByte(raw, '\\') < 0 && utf8.Valid(raw) }
 
 func scrubValue(v any, secret string) (any, bool) {
 	found := false

@@ -532,6 +532,13 @@ func TestPasswordIsTakenOut(t *testing.T) {
 	if got := string(scrub(json.RawMessage(raw), secret)); got != `{"a":["x ******** y"],"n":12345678901234567890}` {
 		t.Errorf("scrubbed: %s", got)
 	}
+	for raw, want := range map[string]string{
+		`{"a":"x plainly y"}`: `{"a":"x ******** y"}`, `{"a": "harmless"}`: `{"a": "harmless"}`, `{"a":"\u0070lainly"}`: `{"a":"********"}`,
+	} {
+		if got := string(scrub(json.RawMessage(raw), "plainly")); got != want {
+			t.Errorf("%s scrubbed: %s", raw, got)
+		}
+	}
 	inBubble(t, func(t *testing.T, f *farm) {
 		long := strings.Repeat("x", maxText-10) + "secret-of-the-test"
 		f.hosts["fe01.contoso.com"].on[scripts.Stop] = func(json.RawMessage) (any, error) { return nil, &scripts.ScriptError{Msg: long} }

@@ -86,17 +86,38 @@ func encodeRequest(s Script, args any, nonce string) ([]byte, error) {
 	if len(raw) == 0 || raw[0] != '{' {
 		return nil, fmt.Errorf("arguments of %s are not an object", s)
 	}
-	body, err := json.Marshal(Request{Nonce: nonce, Name: s, Script: s.Text(), Args: raw})
+	head, err := requestHead(s)
 	if err != nil {
 		return nil, err
 	}
-	return append(base64.StdEncoding.AppendEncode(nil, body), '\n'), nil
+	body := make([]byte, 0, len(head)+len(raw)+64)
+	body = append(append(body, `{"nonce":"`...), nonce...) // of hexadecimal digits, or empty
+	body = append(append(append(body, head...), raw...), '}')
+	line := make([]byte, 0, base64.StdEncoding.EncodedLen(len(body))+1)
+	return append(base64.StdEncoding.AppendEncode(line, body), '\n'), nil
+}
+
+// requestHeads holds what stands between nonce and arguments in the requests of a script, by Script.
+var requestHeads sync.Map
+
+// requestHead is the part of a [Request] that is the same in every request of a script.
+func requestHead(s Script) ([]byte, error) {
+	if head, ok := requestHeads.Load(s); ok {
+		return head.([]byte), nil
+	}
+	whole, err := json.Marshal(Request{Name: s, Script: s.Text(), Args: json.RawMessage("{}")})
+	if err != nil {
+		return nil, err
+	}
+	head := bytes.TrimSuffix(bytes.TrimPrefix(whole, []byte(`{"nonce":"`)), []byte("{}}"))
+	requestHeads.Store(s, head)
+	return head, nil
 }
 
 // DecodeRequest is the other side of Encode, for simulated servers.
 func DecodeRequest(stdin []byte) (Request, error) {
-	first, second, _ := strings.Cut(strings.TrimSpace(string(stdin)), "\n")
-	body, err := base64.StdEncoding.DecodeString(strings.TrimSpace(first))
+	first, second, _ := bytes.Cut(bytes.TrimSpace(stdin), []byte("\n"))
+	body, err := base64.StdEncoding.AppendDecode(nil, bytes.TrimSpace(first))
 	if err != nil {
 		return Request{}, fmt.Errorf("request: %w", err)
 	}
@@ -104,7 +125,7 @@ func DecodeRequest(stdin []byte) (Request, error) {
 	if err := json.Unmarshal(body, &r); err != nil {
 		return Request{}, fmt.Errorf("request: %w", err)
 	}
-	secret, err := base64.StdEncoding.DecodeString(strings.TrimSpace(second))
+	secret, err := base64.StdEncoding.AppendDecode(nil, bytes.TrimSpace(second))
 	if err != nil {
 		return Request{}, errors.New("request: its second line is not base64") // and is not shown
 	}

@@ -230,6 +230,31 @@ func TestNonces(t *testing.T) {
 }
 
 // Whatever a server prints, Decode returns a result that the line proves, or ErrNoResult.
+// A request is put together of parts, and is the JSON of a Request all the same.
+func TestEncodeIsJSON(t *testing.T) {
+	nonce := NewNonce()
+	for _, s := range All() {
+		for _, args := range []any{nil, map[string]string{"a": "<&>\u2028 \"\\"}} {
+			line, err := Encode(s, args, nonce)
+			if err != nil {
+				t.Fatal(err)
+			}
+			raw := json.RawMessage("{}")
+			if args != nil {
+				raw, _ = json.Marshal(args)
+			}
+			want, err := json.Marshal(Request{Nonce: nonce, Name: s, Script: s.Text(), Args: raw})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := base64.StdEncoding.DecodeString(strings.TrimSuffix(string(line), "\n"))
+			if err != nil || string(got) != string(want) {
+				t.Errorf("%s: %v\n%s\n%s", s, err, got, want)
+			}
+		}
+	}
+}
+
 func FuzzDecode(f *testing.F) {
 	good := `{"ok":true,"out":[{"asked":true}]}`
 	f.Add([]byte(line(testNonce, good)))

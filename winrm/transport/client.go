@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -14,6 +15,8 @@ import (
 type client struct {
 	cfg Config
 	tls *tls.Config
+
+	messages *templates
 
 	mu      sync.Mutex
 	idle    [lanes][]*conn
@@ -41,7 +44,7 @@ func newClient(cfg Config) (*client, error) {
 	if err != nil {
 		return nil, &Error{Host: cfg.Host, Op: "connect", State: NotBegun, Err: err}
 	}
-	return &client{cfg: cfg, tls: t, all: make(map[*conn]struct{})}, nil
+	return &client{cfg: cfg, tls: t, messages: templatesOf(&cfg), all: make(map[*conn]struct{})}, nil
 }
 
 // message is a request as it goes on the wire.
@@ -50,6 +53,8 @@ type message struct {
 	id   string // MessageID, which the answer must relate to
 	body []byte
 	lane lane
+
+	buffer *bytes.Buffer // that body lies in, where it is one of buffers
 	// repeat marks a message that may be acted on twice without harm, so that a connection found dead is replaced.
 	repeat bool
 	// loggedIn is called, where it is set, with each connection that the message is about to be sent on: the server has
@@ -64,8 +69,9 @@ type failure struct {
 	err  error
 }
 
-// post sends one message and returns its answer. Faults come back as errors, with the answer.
+// post sends one message, once, and returns its answer. Faults come back as errors, with the answer.
 func (c *client) post(ctx context.Context, m *message) (*answer, *failure) {
+	defer m.free()
 	if err := c.usable(); err != nil {
 		return nil, &failure{err: err}
 	}

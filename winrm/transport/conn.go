@@ -42,6 +42,7 @@ type conn struct {
 	nc   net.Conn
 	host string // Host header
 	auth connAuth
+	out  []byte // the last request: its memory is used again
 
 	limit   *limitReader
 	br      *bufio.Reader
@@ -125,14 +126,25 @@ func readReply(br *bufio.Reader, maxBody int) (reply, error) {
 		return reply{}, err
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, int64(maxBody)+1))
+	body, err := readBody(resp, maxBody)
 	if err != nil {
 		return reply{}, err
 	}
-	if len(body) > maxBody {
-		return reply{}, errTooLarge
-	}
 	return reply{status: resp.StatusCode, header: resp.Header, body: body, last: resp.Close}, nil
+}
+
+// readBody reads the whole body, into as much memory as its length says where that is told.
+func readBody(resp *http.Response, maxBody int) ([]byte, error) {
+	if n := resp.ContentLength; n >= 0 && n <= int64(maxBody) {
+		body := make([]byte, n)
+		_, err := io.ReadFull(resp.Body, body)
+		return body, err
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, int64(maxBody)+1))
+	if err == nil && len(body) > maxBody {
+		err = errTooLarge
+	}
+	return body, err
 }
 
 func (c *conn) fail(err error) {
@@ -209,8 +221,15 @@ func (c *conn) reason(err error) error {
 	return c.why
 }
 
+// mostKept is how much memory a connection keeps for its next request, in bytes.
+const mostKept = 64 << 10
+
+// request puts a request together. It is valid until the next one.
 func (c *conn) request(header http.Header, body []byte) []byte {
-	b := make([]byte, 0, 1024+len(body))
+	b := c.out[:0]
+	if need := 1024 + len(body); cap(b) < need {
+		b = make([]byte, 0, need)
+	}
 	b = append(b, "POST /wsman HTTP/1.1\r\nHost: "...)
 	b = append(b, c.host...)
 	b = append(b, "\r\nUser-Agent: "+userAgent+"\r\nContent-Length: "...)
@@ -225,5 +244,9 @@ func (c *conn) request(header http.Header, body []byte) []byte {
 		}
 	}
 	b = append(b, "\r\n"...)
-	return append(b, body...)
+	b = append(b, body...)
+	if c.out = b; cap(b) > mostKept {
+		c.out = nil
+	}
+	return b
 }

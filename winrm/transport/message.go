@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/masterzen/winrm"
@@ -58,38 +59,73 @@ func wrap(op string, m *soap.SoapMessage, idle time.Duration) *message {
 	return out
 }
 
-func (c *client) params() *winrm.Parameters {
-	return winrm.NewParameters(seconds(c.cfg.OperationTimeout), "en-US", envelopeSize)
+// templates are the messages of every operation.
+type templates struct {
+	create, command, send, sendEnd, receive, signal, delete *template
+}
+
+// templatesOf makes the templates for clients whose messages say the same of time, once for all of them.
+func templatesOf(c *Config) *templates {
+	key := spans{c.OperationTimeout, c.ShellIdle}
+	if known, ok := allTemplates.Load(key); ok {
+		return known.(*templates)
+	}
+	made, _ := allTemplates.LoadOrStore(key, newTemplates(key))
+	return made.(*templates)
+}
+
+// spans are the times that messages tell the server.
+type spans struct{ operation, idle time.Duration }
+
+// allTemplates holds *templates by their spans: one, but in tests.
+var allTemplates sync.Map
+
+func newTemplates(t spans) *templates {
+	p := winrm.NewParameters(seconds(t.operation), "en-US", envelopeSize)
+	cut := func(op string, m *soap.SoapMessage) *template { return newTemplate(op, m, t.idle) }
+	return &templates{
+		create:  cut("create", winrm.NewOpenShellRequest(urlWord, p)),
+		command: cut("command", winrm.NewExecuteCommandRequest(urlWord, shellWord, lineWord, nil, p)),
+		send:    cut("send", winrm.NewSendInputRequest(urlWord, shellWord, commandWord, inputWord, false, p)),
+		sendEnd: cut("send", winrm.NewSendInputRequest(urlWord, shellWord, commandWord, inputWord, true, p)),
+		receive: cut("receive", winrm.NewGetOutputRequest(urlWord, shellWord, commandWord, "stdout stderr", p)),
+		signal:  cut("signal", winrm.NewSignalRequest(urlWord, shellWord, commandWord, p)),
+		delete:  cut("delete", winrm.NewDeleteShellRequest(urlWord, shellWord, p)),
+	}
 }
 
 func (c *client) createMessage() *message {
-	m := wrap("create", winrm.NewOpenShellRequest(c.cfg.url(), c.params()), c.cfg.ShellIdle)
+	m := c.messages.create.fill(&values{url: c.cfg.url()})
 	m.repeat = true
 	return m
 }
 
 func (c *client) commandMessage(shell, line string) *message {
-	return wrap("command", winrm.NewExecuteCommandRequest(c.cfg.url(), shell, line, nil, c.params()), 0)
+	return c.messages.command.fill(&values{url: c.cfg.url(), shell: shell, line: line})
 }
 
 func (c *client) sendMessage(shell, command string, chunk []byte, end bool) *message {
-	return wrap("send", winrm.NewSendInputRequest(c.cfg.url(), shell, command, chunk, end, c.params()), 0)
+	t := c.messages.send
+	if end {
+		t = c.messages.sendEnd
+	}
+	return t.fill(&values{url: c.cfg.url(), shell: shell, command: command, input: chunk})
 }
 
 func (c *client) receiveMessage(shell, command string) *message {
-	m := wrap("receive", winrm.NewGetOutputRequest(c.cfg.url(), shell, command, "stdout stderr", c.params()), 0)
+	m := c.messages.receive.fill(&values{url: c.cfg.url(), shell: shell, command: command})
 	m.lane = laneReceive
 	return m
 }
 
 func (c *client) signalMessage(shell, command string) *message {
-	m := wrap("signal", winrm.NewSignalRequest(c.cfg.url(), shell, command, c.params()), 0)
+	m := c.messages.signal.fill(&values{url: c.cfg.url(), shell: shell, command: command})
 	m.repeat = true
 	return m
 }
 
 func (c *client) deleteMessage(shell string) *message {
-	m := wrap("delete", winrm.NewDeleteShellRequest(c.cfg.url(), shell, c.params()), 0)
+	m := c.messages.delete.fill(&values{url: c.cfg.url(), shell: shell})
 	m.repeat = true
 	return m
 }

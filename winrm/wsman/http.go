@@ -56,7 +56,7 @@ func (b *boot) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	// The body is read before the logon is looked at: a connection is of use for a handshake only once it is drained.
 	limit := b.host.server.opts.Limits.MaxEnvelope
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(limit+sealOverhead)))
+	body, err := readBody(http.MaxBytesReader(w, r.Body, int64(limit+sealOverhead)), r.ContentLength, limit+sealOverhead)
 	var tooLarge *http.MaxBytesError
 	if err != nil && !errors.As(err, &tooLarge) {
 		b.abort(sess)
@@ -70,6 +70,16 @@ func (b *boot) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	x.serve(body)
+}
+
+// readBody reads a whole body of at most limit bytes, into as much memory as its length says where that is told.
+func readBody(r io.Reader, length int64, limit int) ([]byte, error) {
+	if length < 0 || length > int64(limit) {
+		return io.ReadAll(r)
+	}
+	body := make([]byte, length)
+	_, err := io.ReadFull(r, body)
+	return body, err
 }
 
 // logon finds out who sends the message. It answers 401 and returns false when nobody known does.
