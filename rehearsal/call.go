@@ -1,11 +1,13 @@
 package rehearsal
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 
 	"github.com/lrun/lrun/sim"
 	"github.com/lrun/lrun/winrm/scripts"
@@ -83,13 +85,18 @@ const (
 // maxRequest bounds the input of a call; the largest is a job with a script of the runbook's author in it.
 const maxRequest = 8 << 20
 
+// inputs are those of calls that have been decoded, for their memory.
+var inputs = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
 // script carries out a call of our own bootstrap.
 func (s *server) script(ctx context.Context, cmd *wsman.Command) int {
-	stdin, err := io.ReadAll(io.LimitReader(cmd.Stdin, maxRequest))
-	if err != nil {
+	stdin, _ := inputs.Get().(*bytes.Buffer)
+	stdin.Reset()
+	if _, err := stdin.ReadFrom(io.LimitReader(cmd.Stdin, maxRequest)); err != nil {
 		return exitFailed
 	}
-	req, err := scripts.DecodeRequest(stdin)
+	req, err := scripts.DecodeRequest(stdin.Bytes())
+	inputs.Put(stdin)
 	if err != nil {
 		return s.print(cmd, "-", reply{fail: &scripts.ScriptError{Msg: err.Error(), Type: typeRuntime}})
 	}

@@ -90,12 +90,23 @@ func encodeRequest(s Script, args any, nonce string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	body := make([]byte, 0, len(head)+len(raw)+64)
-	body = append(append(body, `{"nonce":"`...), nonce...) // of hexadecimal digits, or empty
-	body = append(append(append(body, head...), raw...), '}')
-	line := make([]byte, 0, base64.StdEncoding.EncodedLen(len(body))+1)
-	return append(base64.StdEncoding.AppendEncode(line, body), '\n'), nil
+	b, _ := bodies.Get().(*bytes.Buffer)
+	defer bodies.Put(b)
+	b.Reset()
+	b.WriteString(requestBegin)
+	b.WriteString(nonce) // of hexadecimal digits, or empty
+	b.Write(head)
+	b.Write(raw)
+	b.WriteByte('}')
+	line := make([]byte, 0, base64.StdEncoding.EncodedLen(b.Len())+1)
+	return append(base64.StdEncoding.AppendEncode(line, b.Bytes()), '\n'), nil
 }
+
+// bodies are requests that have been encoded, for their memory.
+var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// requestBegin is what a request begins with; its nonce follows.
+const requestBegin = `{"nonce":"`
 
 // requestHeads holds what stands between nonce and arguments in the requests of a script, by Script.
 var requestHeads sync.Map
@@ -109,7 +120,7 @@ func requestHead(s Script) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	head := bytes.TrimSuffix(bytes.TrimPrefix(whole, []byte(`{"nonce":"`)), []byte("{}}"))
+	head := bytes.TrimSuffix(bytes.TrimPrefix(whole, []byte(requestBegin)), []byte("{}}"))
 	requestHeads.Store(s, head)
 	return head, nil
 }
@@ -121,9 +132,11 @@ func DecodeRequest(stdin []byte) (Request, error) {
 	if err != nil {
 		return Request{}, fmt.Errorf("request: %w", err)
 	}
-	var r Request
-	if err := json.Unmarshal(body, &r); err != nil {
-		return Request{}, fmt.Errorf("request: %w", err)
+	r, ok := takeApart(body)
+	if !ok {
+		if err := json.Unmarshal(body, &r); err != nil {
+			return Request{}, fmt.Errorf("request: %w", err)
+		}
 	}
 	secret, err := base64.StdEncoding.AppendDecode(nil, bytes.TrimSpace(second))
 	if err != nil {
@@ -131,6 +144,31 @@ func DecodeRequest(stdin []byte) (Request, error) {
 	}
 	r.Secret = string(secret)
 	return r, nil
+}
+
+// takeApart undoes encodeRequest: the script is known by its bytes, and not read again. Anything else is left to JSON.
+func takeApart(body []byte) (Request, bool) {
+	const digits = 32
+	rest, ok := bytes.CutPrefix(body, []byte(requestBegin))
+	if !ok || len(rest) < digits || !validNonce(string(rest[:digits])) {
+		return Request{}, false
+	}
+	nonce, rest := string(rest[:digits]), rest[digits:]
+	name, _, _ := bytes.Cut(bytes.TrimPrefix(rest, []byte(`","name":"`)), []byte(`"`))
+	s := Script(name)
+	if !s.isRequest() {
+		return Request{}, false
+	}
+	head, err := requestHead(s)
+	if err != nil {
+		return Request{}, false
+	}
+	rest, known := bytes.CutPrefix(rest, head)
+	args, ended := bytes.CutSuffix(rest, []byte("}"))
+	if !known || !ended || !json.Valid(args) {
+		return Request{}, false
+	}
+	return Request{Nonce: nonce, Name: s, Script: s.Text(), Args: args}, true
 }
 
 // Result is the decoded answer of a script.

@@ -251,8 +251,35 @@ func TestEncodeIsJSON(t *testing.T) {
 			if err != nil || string(got) != string(want) {
 				t.Errorf("%s: %v\n%s\n%s", s, err, got, want)
 			}
+			if r, ok := takeApart(got); !ok || r.Nonce != nonce || r.Name != s || r.Script != s.Text() || string(r.Args) != string(raw) {
+				t.Errorf("%s is taken apart as %+v, %v", s, r, ok)
+			}
 		}
 	}
+}
+
+// What is taken apart without JSON is what JSON reads.
+func FuzzTakeApart(f *testing.F) {
+	for _, s := range []Script{Survey, Mark, JobRead} {
+		line, err := Encode(s, map[string]int{"a": 1}, testNonce)
+		if err != nil {
+			f.Fatal(err)
+		}
+		body, _ := base64.StdEncoding.DecodeString(strings.TrimSpace(string(line)))
+		f.Add(body)
+		f.Add(append(body[:len(body)-1], `,"name":"x"}`...))
+		f.Add(bytes.Replace(body, []byte(`"args":{`), []byte(`"args":{},"args":{`), 1))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		got, ok := takeApart(body)
+		if !ok {
+			return
+		}
+		var want Request
+		if err := json.Unmarshal(body, &want); err != nil || !reflect.DeepEqual(got, want) {
+			t.Fatalf("%q: %v\n%+v\n%+v", body, err, got, want)
+		}
+	})
 }
 
 func FuzzDecode(f *testing.F) {

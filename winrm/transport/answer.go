@@ -149,11 +149,19 @@ func (p *envelopeParser) stream(name, text string) error {
 	}
 	switch name {
 	case "stdout":
-		p.a.stdout = append(p.a.stdout, b...)
+		p.a.stdout = join(p.a.stdout, b)
 	case "stderr":
-		p.a.stderr = append(p.a.stderr, b...)
+		p.a.stderr = join(p.a.stderr, b)
 	}
 	return nil
+}
+
+// join appends b to a; where a is nothing yet, it is b itself from now on.
+func join(a, b []byte) []byte {
+	if len(a) == 0 {
+		return b
+	}
+	return append(a, b...)
 }
 
 func (p *envelopeParser) faultText(name xml.Name, text string, subcode bool) {

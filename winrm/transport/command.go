@@ -95,8 +95,8 @@ func (c *command) receive(ctx context.Context) (Result, error) {
 		a, f := cl.post(ctx, cl.receiveMessage(c.shell.id, c.id))
 		if f == nil {
 			broken = 0
-			res.Stdout = append(res.Stdout, a.stdout...)
-			res.Stderr = append(res.Stderr, a.stderr...)
+			res.Stdout = join(res.Stdout, a.stdout)
+			res.Stderr = join(res.Stderr, a.stderr)
 			if len(res.Stdout)+len(res.Stderr) > cl.cfg.MaxOutput {
 				return cut(res, cl.cfg.MaxOutput), c.s.fail("receive", InDoubt, ErrOutputLimit)
 			}

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -42,7 +43,6 @@ type conn struct {
 	nc   net.Conn
 	host string // Host header
 	auth connAuth
-	out  []byte // the last request: its memory is used again
 
 	limit   *limitReader
 	br      *bufio.Reader
@@ -193,7 +193,7 @@ func (c *conn) exchange(ctx context.Context, header http.Header, body []byte) (r
 	}()
 
 	c.busy.Store(true)
-	if _, err := c.nc.Write(c.request(header, body)); err != nil {
+	if err := c.writeRequest(header, body); err != nil {
 		return reply{}, false, c.reason(err)
 	}
 	select {
@@ -221,32 +221,27 @@ func (c *conn) reason(err error) error {
 	return c.why
 }
 
-// mostKept is how much memory a connection keeps for its next request, in bytes.
-const mostKept = 64 << 10
-
-// request puts a request together. It is valid until the next one.
-func (c *conn) request(header http.Header, body []byte) []byte {
-	b := c.out[:0]
-	if need := 1024 + len(body); cap(b) < need {
-		b = make([]byte, 0, need)
-	}
-	b = append(b, "POST /wsman HTTP/1.1\r\nHost: "...)
-	b = append(b, c.host...)
-	b = append(b, "\r\nUser-Agent: "+userAgent+"\r\nContent-Length: "...)
-	b = strconv.AppendInt(b, int64(len(body)), 10)
-	b = append(b, "\r\n"...)
+// writeRequest puts a request together and writes it at once.
+func (c *conn) writeRequest(header http.Header, body []byte) error {
+	b, _ := buffers.Get().(*bytes.Buffer)
+	defer buffers.Put(b)
+	b.Reset()
+	b.Grow(1024 + len(body))
+	b.WriteString("POST /wsman HTTP/1.1\r\nHost: ")
+	b.WriteString(c.host)
+	b.WriteString("\r\nUser-Agent: " + userAgent + "\r\nContent-Length: ")
+	b.Write(strconv.AppendInt(b.AvailableBuffer(), int64(len(body)), 10))
+	b.WriteString("\r\n")
 	for name, values := range header {
 		for _, v := range values {
-			b = append(b, name...)
-			b = append(b, ": "...)
-			b = append(b, v...)
-			b = append(b, "\r\n"...)
+			b.WriteString(name)
+			b.WriteString(": ")
+			b.WriteString(v)
+			b.WriteString("\r\n")
 		}
 	}
-	b = append(b, "\r\n"...)
-	b = append(b, body...)
-	if c.out = b; cap(b) > mostKept {
-		c.out = nil
-	}
-	return b
+	b.WriteString("\r\n")
+	b.Write(body)
+	_, err := c.nc.Write(b.Bytes())
+	return err
 }

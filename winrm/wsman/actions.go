@@ -116,7 +116,8 @@ func (x *exchange) command(sh *shell) {
 	}
 	line, args := commandLine(body)
 	skip := x.req.optionTrue("WINRS_SKIP_CMD_SHELL")
-	if len(utf16.Encode([]rune(line))) > limits.MaxCommandLine {
+	// No text has more units of UTF-16 than bytes of UTF-8.
+	if len(line) > limits.MaxCommandLine && len(utf16.Encode([]rune(line))) > limits.MaxCommandLine {
 		x.answerFault(faultCommandTooLong())
 		return
 	}
@@ -191,7 +192,7 @@ func (x *exchange) send(sh *shell) {
 		x.answerFault(faultCommandNotFound(printable(st.Value("CommandId"), 80)))
 		return
 	}
-	data, err := base64.StdEncoding.DecodeString(strings.Map(dropSpace, st.Text))
+	data, err := base64.StdEncoding.DecodeString(withoutSpace(st.Text))
 	if err != nil {
 		x.answerFault(faultSchema("The stream is not base64."))
 		return
@@ -209,11 +210,17 @@ func (x *exchange) send(sh *shell) {
 	_ = x.answer(answerElement(x.req, nsShell+"/SendResponse", `<rsp:SendResponse/>`))
 }
 
-func dropSpace(r rune) rune {
-	if r == ' ' || r == '\t' || r == '\r' || r == '\n' {
-		return -1
+func withoutSpace(s string) string {
+	const space = " \t\r\n"
+	if !strings.ContainsAny(s, space) {
+		return s
 	}
-	return r
+	return strings.Map(func(r rune) rune {
+		if strings.ContainsRune(space, r) {
+			return -1
+		}
+		return r
+	}, s)
 }
 
 // gone reports whether the client or the host is no longer there.

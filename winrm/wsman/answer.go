@@ -19,8 +19,12 @@ func xmlText(b *bytes.Buffer, s string) {
 	_ = xml.EscapeText(b, []byte(s))
 }
 
+// someAnswer is what an answer without output needs at the least.
+const someAnswer = 1 << 10
+
 // openAnswer writes the envelope up to and including <s:Body>. Clients check that RelatesTo is their MessageID.
 func openAnswer(b *bytes.Buffer, req *request, action string) {
+	b.Grow(someAnswer)
 	b.WriteString(envelopeOpen)
 	b.WriteString(`><s:Header><a:Action>`)
 	b.WriteString(action)

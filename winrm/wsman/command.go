@@ -214,7 +214,8 @@ func (r reader) Read(p []byte) (int, error) {
 }
 
 // send gives input to the command, all of it or none: it waits for room until wait is done and is then busy.
-// A chunk larger than the whole buffer is taken when the buffer is empty, since the envelope already bounds it.
+// A chunk larger than the whole buffer is taken when the buffer is empty, since the envelope already bounds it. p is the
+// command's from here on.
 func (c *command) send(wait context.Context, p []byte, end bool) *SOAPFault {
 	for {
 		c.mu.Lock()
@@ -231,7 +232,11 @@ func (c *command) send(wait context.Context, p []byte, end bool) *SOAPFault {
 			return faultAborted()
 		}
 		if len(c.in) == 0 || len(c.in)+len(p) <= c.maxIn {
-			c.in = append(c.in, p...)
+			if len(c.in) == 0 {
+				c.in = p
+			} else {
+				c.in = append(c.in, p...)
+			}
 			c.inEnd = end
 			c.notify()
 			c.mu.Unlock()

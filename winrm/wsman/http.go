@@ -1,13 +1,14 @@
 package wsman
 
 import (
+	"bytes"
 	"context"
 	"errors"
-	"io"
 	"mime"
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -56,7 +57,14 @@ func (b *boot) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	// The body is read before the logon is looked at: a connection is of use for a handshake only once it is drained.
 	limit := b.host.server.opts.Limits.MaxEnvelope
-	body, err := readBody(http.MaxBytesReader(w, r.Body, int64(limit+sealOverhead)), r.ContentLength, limit+sealOverhead)
+	buf, _ := buffers.Get().(*bytes.Buffer)
+	defer buffers.Put(buf)
+	buf.Reset()
+	if n := r.ContentLength; n > 0 && n <= int64(limit+sealOverhead) {
+		buf.Grow(int(n) + bytes.MinRead)
+	}
+	_, err := buf.ReadFrom(http.MaxBytesReader(w, r.Body, int64(limit+sealOverhead)))
+	body := buf.Bytes()
 	var tooLarge *http.MaxBytesError
 	if err != nil && !errors.As(err, &tooLarge) {
 		b.abort(sess)
@@ -72,15 +80,8 @@ func (b *boot) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x.serve(body)
 }
 
-// readBody reads a whole body of at most limit bytes, into as much memory as its length says where that is told.
-func readBody(r io.Reader, length int64, limit int) ([]byte, error) {
-	if length < 0 || length > int64(limit) {
-		return io.ReadAll(r)
-	}
-	body := make([]byte, length)
-	_, err := io.ReadFull(r, body)
-	return body, err
-}
+// buffers are those of bodies that have been acted on. Nothing of a body is kept as it lies there.
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 // logon finds out who sends the message. It answers 401 and returns false when nobody known does.
 func (x *exchange) logon(bodyLen int) bool {

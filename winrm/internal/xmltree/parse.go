@@ -81,8 +81,8 @@ var (
 	errOutside  = errors.New("text outside the root element")
 )
 
-// chunkSize is about what an envelope has.
-const chunkSize = 24
+// chunkSize is how many elements are made at once; an envelope has some twenty.
+const chunkSize = 12
 
 func (t *tree) begin(name xml.Name, attr []xml.Attr) error {
 	switch {

@@ -57,8 +57,11 @@ var declarations = []string{
 	`<?xml version="1.0" encoding="utf-8" ?>`, `<?xml version="1.0" encoding="utf-8"?>`, `<?xml version="1.0" encoding="UTF-8"?>`,
 }
 
+// someAttrs is about what an envelope has, most of them namespaces.
+const someAttrs = 16
+
 func parsePlain(doc string) (*Element, bool) {
-	p := plain{doc: doc}
+	p := plain{doc: doc, attrs: make([]xml.Attr, 0, someAttrs)}
 	for _, d := range declarations {
 		if rest, ok := strings.CutPrefix(doc, d); ok {
 			p.doc = rest
