@@ -30,11 +30,16 @@ type command struct {
 // command is there one round trip earlier, and a long input cannot block behind a full pipe.
 func (c *command) follow(ctx context.Context, stdin []byte) (Result, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	c.stopInput = cancel
+	defer cancel(nil)
+	// The output may be there before the last input is acknowledged, and the caller gone with it. To break that Send off
+	// would cost its connection, with the login on it: it ends by itself, or with end.
+	input, stop := context.WithCancelCause(context.WithoutCancel(ctx))
+	c.stopInput = stop
+	together := context.AfterFunc(ctx, func() { stop(context.Cause(ctx)) })
 	c.input, c.received = make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(c.input)
-		if err := c.send(ctx, stdin); err != nil {
+		if err := c.send(input, stdin); err != nil {
 			cancel(err)
 		}
 	}()
@@ -42,6 +47,8 @@ func (c *command) follow(ctx context.Context, stdin []byte) (Result, error) {
 	close(c.received)
 	if err != nil {
 		cancel(err) // no more input for a command that is given up
+	} else {
+		together()
 	}
 	return res, err
 }

@@ -53,3 +53,44 @@ func TestRoundTrips(t *testing.T) {
 		}
 	})
 }
+
+// A caller who has his output leaves before the input is acknowledged. That breaks off no message, and so no connection.
+func TestLateAcknowledgement(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := memnet.New()
+		srv := wsman.NewServer(wsman.Options{
+			Auth: []wsman.Auth{wsman.Basic(accounts)}, Listen: n.Listen,
+			Faults: func(m wsman.MessageInfo) (f wsman.Fault) {
+				if m.Action == wsman.ActionSend {
+					f.Latency = time.Second
+				}
+				return f
+			},
+		})
+		defer srv.Close()
+		host, err := srv.Listen("127.0.0.1:0", "fe01.contoso.com", wsman.HandlerFunc(shellHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := configOf(t, host.Addr(), Basic(NewCredential(testUser, testPassword)))
+		c.Dial, c.CleanupTimeout = n.Dial, 3*time.Second
+		s, err := Open(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			ctx, cancel := context.WithCancel(t.Context())
+			if res, err := s.Run(ctx, "echo x", []byte("unread")); err != nil || string(res.Stdout) != "x" {
+				t.Fatalf("%+v, %v", res, err)
+			}
+			cancel()
+			time.Sleep(5 * time.Second)
+		}
+		if n := host.Stats().Connections; n != 2 {
+			t.Errorf("%d connections", n)
+		}
+		if err := s.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
