@@ -162,8 +162,9 @@ func recordID(r *Record, effects []Effect) (EffectID, bool) {
 }
 
 // DriveJournaled is [Drive] with a journal: the records of a Step are durable before its effects are begun, so that
-// whatever was begun is on record. An append that fails ends the run at once, before anything further is begun; it goes
-// on by resume like one that was killed. first is Began, or Resumed for a machine that [Journal.Replay] has brought back.
+// whatever was begun is on record. Effects that look and change nothing are begun while the disk still writes: most of a
+// night is looks, and one that nobody knows of does no harm. An append that fails ends the run at once, before anything
+// further is done; it goes on by resume like one that was killed. first is Began, or Resumed for a machine that [Journal.Replay] has brought back.
 func DriveJournaled(ctx context.Context, m *Machine, w World, j *JournalWriter, first Event) (Result, error) {
 	ev := first
 	if ev.Kind == Resumed && !m.Begun() {
@@ -172,10 +173,16 @@ func DriveJournaled(ctx context.Context, m *Machine, w World, j *JournalWriter, 
 	for {
 		ev.Text = clip(ev.Text)
 		out := m.Step(ev)
+		looks := onlyLooks(out.Effects)
+		if looks {
+			w.Start(out.Effects)
+		}
 		if err := j.Step(m, out); err != nil {
 			return m.Standing(), err
 		}
-		w.Start(out.Effects)
+		if !looks {
+			w.Start(out.Effects)
+		}
 		if res, done := m.Result(); done {
 			return res, nil
 		}
@@ -184,6 +191,18 @@ func DriveJournaled(ctx context.Context, m *Machine, w World, j *JournalWriter, 
 			return m.Standing(), err
 		}
 	}
+}
+
+// onlyLooks reports whether effects do nothing but look at the pool and its servers.
+func onlyLooks(effects []Effect) bool {
+	for i := range effects {
+		switch effects[i].Action {
+		case Survey, Read, Verify:
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 // maxEventText bounds what a server's answer may put into the journal, in bytes.
