@@ -21,7 +21,7 @@ type Memory interface {
 }
 
 // NoMemory is a Memory that forgets at the end of the process, for runs that nobody resumes.
-func NoMemory() Memory { return &fileMemory{values: map[string]string{}} }
+func NoMemory() Memory { return newMemory(nil) }
 
 // ClosableMemory is a Memory in a file.
 type ClosableMemory interface {
@@ -53,7 +53,7 @@ func openMemory(path string, flag int) (ClosableMemory, error) {
 		_ = dir.Sync()
 		_ = dir.Close()
 	}
-	m := &fileMemory{values: map[string]string{}, f: f}
+	m := newMemory(f)
 	if err := m.read(path); err != nil {
 		_ = f.Close()
 		return nil, err
@@ -61,11 +61,23 @@ func openMemory(path string, flag int) (ClosableMemory, error) {
 	return m, nil
 }
 
+// fileMemory flushes for all who wait at once: the first look at a pool keeps something of every server.
 type fileMemory struct {
-	mu     sync.Mutex
-	values map[string]string
-	f      *os.File
-	err    error // the first failure to write: what was kept of it is not known, so nothing follows
+	mu       sync.Mutex
+	values   map[string]string // that are durable
+	f        *os.File          // nil keeps nothing beyond the process
+	written  []memoryLine      // that are in the file and may not be durable
+	flushed  sync.Cond         // of mu: a flush is over
+	flushing bool
+	puts     int   // lines that were ever written
+	durable  int   // how many of them are durable
+	err      error // the first failure to write: what was kept of it is not known, so nothing follows
+}
+
+func newMemory(f *os.File) *fileMemory {
+	m := &fileMemory{values: map[string]string{}, f: f}
+	m.flushed.L = &m.mu
+	return m
 }
 
 type memoryLine struct {
@@ -116,24 +128,57 @@ func (m *fileMemory) Put(key, value string) error {
 	if m.err != nil {
 		return m.err
 	}
-	if old, ok := m.values[key]; ok && old == value {
+	if old, ok := m.values[key]; ok && old == value && len(m.written) == 0 && !m.flushing {
 		return nil
 	}
-	if m.f != nil {
-		line, err := json.Marshal(memoryLine{key, value})
-		if err == nil {
-			_, err = m.f.Write(append(line, '\n'))
-		}
-		if err == nil {
-			err = m.f.Sync()
-		}
-		if err != nil {
-			m.err = fmt.Errorf("the memory of the run cannot be written, nothing further is begun: %w", err)
-			return m.err
+	if m.f == nil {
+		m.values[key] = value
+		return nil
+	}
+	l := memoryLine{key, value}
+	line, err := json.Marshal(l)
+	if err == nil {
+		_, err = m.f.Write(append(line, '\n'))
+	}
+	if err != nil {
+		m.fail(err)
+		return m.err
+	}
+	m.written = append(m.written, l)
+	m.puts++
+	for mine := m.puts; m.durable < mine && m.err == nil; {
+		if m.flushing {
+			m.flushed.Wait()
+		} else {
+			m.flush()
 		}
 	}
-	m.values[key] = value
-	return nil
+	return m.err
+}
+
+// flush makes durable what has been written by now. The lock is held, but for the time of the flush.
+func (m *fileMemory) flush() {
+	lines, upTo := m.written, m.puts
+	m.written, m.flushing = nil, true
+	m.mu.Unlock()
+	err := m.f.Sync()
+	m.mu.Lock()
+	m.flushing = false
+	if err != nil {
+		m.fail(err)
+	} else {
+		m.durable = upTo
+		for _, l := range lines {
+			m.values[l.Key] = l.Value
+		}
+	}
+	m.flushed.Broadcast()
+}
+
+func (m *fileMemory) fail(err error) {
+	if m.err == nil {
+		m.err = fmt.Errorf("the memory of the run cannot be written, nothing further is begun: %w", err)
+	}
 }
 
 func (m *fileMemory) Close() error {

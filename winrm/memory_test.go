@@ -1,11 +1,52 @@
 package winrm
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 )
+
+// What is put from many sides at once is all there, and of each side the last.
+func TestMemoryFromManySides(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "memory.jsonl")
+	m, err := OpenMemory(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const sides = 12
+	key := func(side int) string { return fmt.Sprint("auto/", side) }
+	var all sync.WaitGroup
+	for side := range sides {
+		all.Go(func() {
+			for _, value := range []string{"a", "b", "a", "a", "b"} {
+				if err := m.Put(key(side), value); err != nil {
+					t.Error(err)
+				}
+				if got, _ := m.Get(key(side)); got != value {
+					t.Errorf("%s was put, %s is there", value, got)
+				}
+			}
+		})
+	}
+	all.Wait()
+	if err := m.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if m, err = OpenMemory(path); err != nil {
+		t.Fatal(err)
+	}
+	for side := range sides {
+		if got, _ := m.Get(key(side)); got != "b" {
+			t.Errorf("%s is %q", key(side), got)
+		}
+	}
+	if err := m.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
 
 func TestMemoryOnDisk(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "memory.jsonl")
