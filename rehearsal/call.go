@@ -100,7 +100,7 @@ func (s *server) script(ctx context.Context, cmd *wsman.Command) int {
 	if err != nil {
 		return s.print(cmd, "-", reply{fail: &scripts.ScriptError{Msg: err.Error(), Type: typeRuntime}})
 	}
-	act := actors[scriptOf[req.Script]]
+	act := actors[scriptOf()[req.Script]]
 	if act == nil {
 		return s.print(cmd, req.Nonce, reply{fail: &scripts.ScriptError{
 			Msg: "this modelled server knows the scripts of lrun by their text, and this is none of them", Type: typeRuntime,
@@ -175,13 +175,13 @@ func (s *server) act(ctx context.Context, act actor, req *scripts.Request, cmd *
 type actor func(*call)
 
 // scriptOf finds a script by its text.
-var scriptOf = func() map[string]scripts.Script {
+var scriptOf = sync.OnceValue(func() map[string]scripts.Script {
 	m := map[string]scripts.Script{}
 	for _, s := range scripts.All() {
 		m[s.Text()] = s
 	}
 	return m
-}()
+})
 
 // actors are the scripts that can be acted out.
 var actors map[scripts.Script]actor

@@ -313,7 +313,7 @@ func runText(c *call) {
 		return
 	}
 	// A script of ours that travels as the author's is still ours.
-	if act := actors[scriptOf[args.Text]]; act != nil {
+	if act := actors[scriptOf()[args.Text]]; act != nil {
 		params, err := json.Marshal(args.Params)
 		if err == nil {
 			c.args = params

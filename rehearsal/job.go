@@ -77,7 +77,7 @@ func (c *call) startJob(args *scripts.JobStartArgs) (begun, ok bool) {
 		return true, true
 	}
 	req, err := args.JobRequest()
-	act := actors[scriptOf[req.Script]]
+	act := actors[scriptOf()[req.Script]]
 	if err != nil || act == nil {
 		c.fail(typeRuntime, "this modelled server knows the scripts of lrun by their text, and this is none of them")
 		return false, false

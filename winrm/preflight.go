@@ -154,10 +154,19 @@ func Uncompared(m Memory, prog *interp.Program) []string {
 
 func (s *Servers) probe(ctx context.Context, server string, installers []string, run string) probe {
 	var p probe
+	var mark sync.WaitGroup
+	mark.Go(func() { p.held, p.heldErr = s.foreignMark(ctx, server, run) })
+	s.probeFacts(ctx, server, installers, &p)
+	mark.Wait()
+	return p
+}
+
+// probeFacts reads facts and installers, while the mark is read by itself.
+func (s *Servers) probeFacts(ctx context.Context, server string, installers []string, p *probe) {
 	asked := time.Now()
 	p.err = s.reread(ctx, server, scripts.Facts, nil, &p.facts)
 	if p.err != nil {
-		return p
+		return
 	}
 	if there, err := time.Parse(time.RFC3339Nano, p.facts.Now); err == nil {
 		half := time.Since(asked) / 2
@@ -170,8 +179,6 @@ func (s *Servers) probe(ctx context.Context, server string, installers []string,
 		in := &p.installers[i]
 		in.err = s.reread(ctx, server, scripts.Installer, scripts.InstallerArgs{Path: path}, &in.InstallerResult)
 	}
-	p.held, p.heldErr = s.foreignMark(ctx, server, run)
-	return p
 }
 
 // checkReach is connections, clocks and marks.

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"sort"
 	"strings"
+	"sync"
 )
 
 //go:embed ps/*.ps1
@@ -58,16 +59,31 @@ const (
 
 // isRequest reports whether a script exists and can be sent.
 func (s Script) isRequest() bool {
-	return s.Text() != "" && s != bootstrap && s != jobRun && s != versions
+	return names()[s] && s != bootstrap && s != jobRun && s != versions
 }
 
-// texts holds each script with its includes put in and its comments taken out.
-var texts = mustLoad()
+// texts holds scripts that were asked for, by Script: with their includes put in and their comments taken out.
+var texts sync.Map
+
+// names are the scripts there are. The files of includes are none.
+var names = sync.OnceValue(func() map[Script]bool {
+	files, err := fs.Glob(files, "ps/*.ps1")
+	if err != nil {
+		panic(err)
+	}
+	all := make(map[Script]bool)
+	for _, file := range files {
+		if name := strings.TrimSuffix(strings.TrimPrefix(file, "ps/"), ".ps1"); !strings.HasPrefix(name, "lib-") {
+			all[Script(name)] = true
+		}
+	}
+	return all
+})
 
 // All lists the scripts that can be encoded, in order of name.
 func All() []Script {
 	var list []Script
-	for s := range texts {
+	for s := range names() {
 		if s.isRequest() {
 			list = append(list, s)
 		}
@@ -76,28 +92,21 @@ func All() []Script {
 	return list
 }
 
-// Text is the script as it is sent, empty for a name that does not exist.
-func (s Script) Text() string { return texts[s] }
-
-// mustLoad reads the embedded files. A broken include is a programmer's error, found by the first test.
-func mustLoad() map[Script]string {
-	names, err := fs.Glob(files, "ps/*.ps1")
+// Text is the script as it is sent, empty for a name that does not exist. A broken include is a programmer's error, found
+// by the first test.
+func (s Script) Text() string {
+	if text, ok := texts.Load(s); ok {
+		return text.(string)
+	}
+	if !names()[s] {
+		return ""
+	}
+	text, err := load(string(s), map[string]bool{})
 	if err != nil {
 		panic(err)
 	}
-	all := make(map[Script]string)
-	for _, name := range names {
-		base := strings.TrimSuffix(strings.TrimPrefix(name, "ps/"), ".ps1")
-		if strings.HasPrefix(base, "lib-") {
-			continue
-		}
-		text, err := load(base, map[string]bool{})
-		if err != nil {
-			panic(err)
-		}
-		all[Script(base)] = text
-	}
-	return all
+	texts.Store(s, text)
+	return text
 }
 
 func load(base string, seen map[string]bool) (string, error) {

@@ -43,7 +43,8 @@ func TestSyntax(t *testing.T) {
 	for name, text := range sources(t) {
 		all[name] = text
 	}
-	for name, text := range texts {
+	for name := range names() {
+		text := name.Text()
 		all[string(name)+" as sent"] = text
 	}
 	if got := parse(t, all); got != "" {
