@@ -21,7 +21,7 @@ import (
 )
 
 var execCommand = &command{
-	name: "exec", about: "run a runbook on the servers, with a journal", usage: execUsage, setup: setupExec, args: "runbook",
+	name: "exec", about: "run a runbook on the servers, with a journal", usage: execUsage, setup: setupExec, args: "runbook", messages: true,
 }
 
 const execUsage = `Usage: lrun exec RUNBOOK [--pool F] [--set NAME=VALUE]… [--yes] [--step] [--check]

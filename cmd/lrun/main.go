@@ -102,6 +102,8 @@ type command struct {
 	setup func(*pflag.FlagSet) action
 	// args says what the shell may offer for arguments that are no flags: "runbook", "name", "shell", or nothing.
 	args string
+	// messages says that the command lives on messages, to servers or as servers.
+	messages bool
 }
 
 // cli runs one command line and returns the exit code.
@@ -151,6 +153,9 @@ func dispatch(ctx context.Context, e *env, args []string) error {
 			return e.print(cmd.usage)
 		}
 		return flagError(cmd, fs, err)
+	}
+	if cmd.messages {
+		collectLess()
 	}
 	return run(ctx, e, fs.Args())
 }

@@ -11,7 +11,7 @@ import (
 )
 
 var preflightCommand = &command{
-	name: "preflight", about: "look for what speaks against a night; reads only", usage: preflightUsage, setup: setupPreflight,
+	name: "preflight", about: "look for what speaks against a night; reads only", usage: preflightUsage, setup: setupPreflight, messages: true,
 }
 
 const preflightUsage = `Usage: lrun preflight [--pool F] [--insecure] [--json]

@@ -15,7 +15,7 @@ import (
 )
 
 var resumeCommand = &command{
-	name: "resume", about: "go on with a run that stopped, was killed, or is in doubt", usage: resumeUsage, setup: setupResume, args: "run",
+	name: "resume", about: "go on with a run that stopped, was killed, or is in doubt", usage: resumeUsage, setup: setupResume, args: "run", messages: true,
 }
 
 const resumeUsage = `Usage: lrun resume [RUN] [--assume S=done|redo]… [--runbook NEW] [--set N=V]…

@@ -17,7 +17,7 @@ import (
 )
 
 var serveCommand = &command{
-	name: "serve", about: "serve the modelled pool by WinRM, to rehearse exec", usage: serveUsage, setup: setupServe,
+	name: "serve", about: "serve the modelled pool by WinRM, to rehearse exec", usage: serveUsage, setup: setupServe, messages: true,
 }
 
 const serveUsage = `Usage: lrun serve --pool F [--scenario F] [--seed N] [--time-scale N] [--build V]
