@@ -6,9 +6,9 @@ import (
 )
 
 // roomyHeap is GOGC for commands that talk to servers or act them out. What lives in them is two or three megabytes, and
-// every message leaves some ten kilobytes behind: by the default the collector would go over it at every fourth megabyte,
-// at a fifth of the processor's time. With this it is at every twelfth, and the heap never more than four times what lives.
-const roomyHeap = 300
+// every message leaves some ten kilobytes behind: by the default the collector would go over it at every fourth megabyte.
+// With this it is at every eighth, and the heap is never more than three times what lives. More room would cost the pages.
+const roomyHeap = 200
 
 // collectLess gives the heap room, unless the environment says how much it is to have.
 func collectLess() {
