@@ -141,6 +141,7 @@ func Serve(o Options) (*Server, error) {
 	if err := o.setDefaults(); err != nil {
 		return nil, err
 	}
+	_ = scriptOf() // takes all scripts apart, now and not while somebody waits for an answer
 	s := &Server{opts: o}
 	auth, err := s.opts.auths()
 	if err != nil {
