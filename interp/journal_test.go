@@ -378,6 +378,54 @@ func TestDiskFull(t *testing.T) {
 	}
 }
 
+// early is a Sink that looks at what has been begun by the time that it is asked to keep the record of it.
+type early struct {
+	*memory
+	begun func() []interp.Effect
+	seen  int // effects that are on record, or were found to be looks
+	looks int
+	t     *testing.T
+}
+
+func (s *early) Append(lines []byte) error {
+	begun := s.begun()
+	for _, e := range begun[s.seen:] {
+		if strings.Contains(string(s.data), " id "+e.ID.String()+`"`) {
+			continue
+		}
+		switch e.Action {
+		case interp.Survey, interp.Read, interp.Verify:
+			s.looks++
+		default:
+			s.t.Errorf("%s %s is begun before it is on record", e.Action, e.ID)
+		}
+	}
+	s.seen = len(begun)
+	return s.memory.Append(lines)
+}
+
+// TestLooksDoNotWait: what is not on record when it is begun is a look, and looks are not.
+func TestLooksDoNotWait(t *testing.T) {
+	n := newNight(t, loadProgram(t, "contoso-4.pool.yaml"), nil)
+	sink := &early{memory: n.sink, begun: func() []interp.Effect { return n.world.starts }, t: t}
+	var err error
+	if n.w, err = interp.NewJournalWriter(n.sink.data, sink); err != nil {
+		t.Fatal(err)
+	}
+	if res, err := n.drive(interp.Event{Kind: interp.Began}); err != nil || res.Ending != interp.Completed {
+		t.Fatalf("%+v, %v", res, err)
+	}
+	want := 0
+	for _, e := range n.world.starts {
+		if e.Action == interp.Survey || e.Action == interp.Read || e.Action == interp.Verify {
+			want++
+		}
+	}
+	if want == 0 || sink.looks != want {
+		t.Errorf("%d of %d looks did not wait", sink.looks, want)
+	}
+}
+
 // goOn resumes a night after a pause of lrun, in the same modelled pool, to its end. A step whose bound has passed while
 // nobody was there ends failed, which is a parking place like others: it is resumed once more.
 func (n *night) goOn(t *testing.T, away time.Duration) {
