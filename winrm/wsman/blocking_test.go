@@ -60,7 +60,7 @@ func (d *direct) post(ctx context.Context, env string) (status int, root *xmltre
 	if rec.Code == 0 || rec.Body.Len() == 0 {
 		return rec.Code, nil
 	}
-	root, err := xmltree.Parse(string(rec.Body.Bytes()))
+	root, err := xmltree.Parse(rec.Body.String())
 	if err != nil {
 		d.t.Fatal(err)
 	}

@@ -109,7 +109,7 @@ func TestIdentify(t *testing.T) {
 		if resp.StatusCode != 200 {
 			return resp.StatusCode, b.String()
 		}
-		root, err := xmltree.Parse(string(b.Bytes()))
+		root, err := xmltree.Parse(b.String())
 		if err != nil {
 			t.Fatal(err)
 		}
