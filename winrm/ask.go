@@ -22,7 +22,13 @@ func (s *Servers) ask(ctx context.Context, hosts []string, script scripts.Script
 		if i == mostAsked || ctx.Err() != nil {
 			break
 		}
-		if err = s.askOn(ctx, host, script, args, out); err == nil || loginRefused(err) {
+		if err = s.askOn(ctx, host, script, args, out); err == nil {
+			s.mu.Lock()
+			s.answered = host
+			s.mu.Unlock()
+			return nil
+		}
+		if loginRefused(err) {
 			return err
 		}
 		err = fmt.Errorf("%s: %w", host, err)

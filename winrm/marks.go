@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -245,8 +246,26 @@ func (m *Marks) remove(ctx context.Context, servers []string) error {
 	return errors.Join(errs...)
 }
 
+// marked reports whether the mark of a run lies on a server: it was left or renewed there not long ago, and has not been
+// lost since.
+func (s *Servers) marked(server, run string) bool {
+	s.mu.Lock()
+	m := s.marks
+	s.mu.Unlock()
+	if m == nil || !strings.EqualFold(m.run, run) {
+		return false
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	_, silent := m.silent[server]
+	return slices.Contains(m.servers, server) && !silent && m.lost == nil && wallClock().Sub(m.kept).Abs() < markEvery
+}
+
 // foreignMark finds the living mark of another run on a server; run is the id of our own, "" where there is none.
 func (s *Servers) foreignMark(ctx context.Context, server, run string) (*HeldError, error) {
+	if s.marked(server, run) {
+		return nil, nil // nobody else's can lie where ours does
+	}
 	var r scripts.MarkResult
 	args := scripts.MarkArgs{Op: "read", Run: run, TTL: int(markLives / time.Second)}
 	if err := s.reread(ctx, server, scripts.Mark, args, &r); err != nil {

@@ -124,28 +124,69 @@ func (s *seen) reading(version string) interp.Reading {
 	return r
 }
 
-// poolSurvey looks at the servers, and at the pool through one of them.
+// poolSurvey looks at the servers, and at the pool through one of them. The one that answered for the pool last is asked
+// for it while the servers are looked at; where it does not answer now, those are asked that do.
 func (w *World) poolSurvey(ctx context.Context, version string) (interp.Reading, seen, error) {
+	var facts poolFacts
+	var early sync.WaitGroup
+	if host := w.answersForPool(); host != "" {
+		early.Go(func() { facts = w.poolFacts(ctx, []string{host}) })
+	} else {
+		facts = poolFacts{errState: errNobody, errSQL: errNobody}
+	}
 	s := w.lookAround(ctx)
+	early.Wait()
+	if facts.errState != nil || facts.errSQL != nil {
+		facts = w.poolFacts(ctx, w.askable(&s))
+	}
 	r := s.reading(version)
-	var registrar scripts.RegistrarResult
-	var mirror scripts.MirrorResult
-	var errState, errSQL error
-	var both sync.WaitGroup
-	hosts := w.askable(&s)
-	both.Go(func() {
-		errState = w.ask(ctx, hosts, scripts.Registrar, scripts.PoolArgs{Pool: w.pool.Name}, &registrar)
-	})
-	both.Go(func() { errSQL = w.ask(ctx, hosts, scripts.Mirror, scripts.PoolArgs{Pool: w.pool.Name}, &mirror) })
-	both.Wait()
-	if errState == nil {
-		r.Pool = poolState(registrar.State)
+	if facts.errState == nil {
+		r.Pool = poolState(facts.registrar.State)
 		if r.Pool == interp.StateUnread {
-			errState = fmt.Errorf("the pool's state is %q, which is none that is known", clean(registrar.State))
+			facts.errState = fmt.Errorf("the pool's state is %q, which is none that is known", clean(facts.registrar.State))
 		}
 	}
-	r.SQL = errSQL == nil && mirror.PrimaryIsPrincipal()
-	return r, s, errState
+	r.SQL = facts.errSQL == nil && facts.mirror.PrimaryIsPrincipal()
+	return r, s, facts.errState
+}
+
+// poolFacts is what one look asks of the pool as a whole.
+type poolFacts struct {
+	registrar        scripts.RegistrarResult
+	mirror           scripts.MirrorResult
+	errState, errSQL error
+}
+
+func (w *World) poolFacts(ctx context.Context, hosts []string) (f poolFacts) {
+	args := scripts.PoolArgs{Pool: w.pool.Name}
+	var both sync.WaitGroup
+	both.Go(func() { f.errState = w.ask(ctx, hosts, scripts.Registrar, args, &f.registrar) })
+	both.Go(func() { f.errSQL = w.ask(ctx, hosts, scripts.Mirror, args, &f.mirror) })
+	both.Wait()
+	return f
+}
+
+// answersForPool is the host that answered a pool-wide question last, if it is one of those that are asked and nothing is
+// being done to it; else "".
+func (w *World) answersForPool() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.pool.Connect.Via != "" {
+		return w.pool.Connect.Via
+	}
+	w.Servers.mu.Lock()
+	host := w.answered
+	w.Servers.mu.Unlock()
+	i, ok := w.pool.Server(host)
+	if !ok {
+		return ""
+	}
+	for _, t := range w.flight {
+		if t.e.Action.Changes() && int(t.e.Server) == i {
+			return ""
+		}
+	}
+	return host
 }
 
 // askable lists where pool-wide cmdlets can be run: the management host alone where the pool file names one, else the
@@ -179,18 +220,17 @@ func (t *task) survey(ctx context.Context) result {
 		return result{outcome: interp.Done, text: why(err)}
 	}
 	for {
-		changes := t.w.changes.Load()
-		r, s, err := t.w.poolSurvey(ctx, t.version)
+		l, err := t.w.lookOrRecent(ctx, t.version)
 		if ctx.Err() != nil {
 			return cut()
 		}
 		if err == nil {
-			t.w.keepLook(&recentLook{reading: r, seen: s, version: t.version, at: t.w.clock.now(), changes: changes})
-			return result{outcome: interp.Done, reading: r}
+			t.w.keepLook(l)
+			return result{outcome: interp.Done, reading: l.reading}
 		}
 		t.note("the state of the pool could not be read: %s", why(err))
 		if loginRefused(err) || !t.w.clock.sleep(ctx, again) || t.w.clock.now()-t.began >= patience {
-			return result{outcome: interp.Done, reading: r, text: t.seen()}
+			return result{outcome: interp.Done, reading: l.reading, text: t.seen()}
 		}
 	}
 }
@@ -206,10 +246,11 @@ func (t *task) read(ctx context.Context) result {
 	if err := t.w.stillOurs(look); err != nil {
 		return result{outcome: interp.Done, reading: interp.Reading{State: interp.Unread}, text: why(err)}
 	}
-	r, s, errState := t.w.lookOrRecent(look, t.version)
+	l, errState := t.w.lookOrRecent(look, t.version)
 	if look.Err() != nil {
 		return t.unread(ctx)
 	}
+	r, s := l.reading, &l.seen
 	left := t.e.Within
 	if left > 0 {
 		left = max(left-(t.w.clock.now()-t.began), time.Millisecond)
@@ -217,7 +258,7 @@ func (t *task) read(ctx context.Context) result {
 	asked := t.w.clock.now()
 	answer, cancel := t.w.clock.boundAtLeast(ctx, left, readWall)
 	defer cancel()
-	text := t.readiness(answer, &s, &r)
+	text := t.readiness(answer, s, &r)
 	switch {
 	case ctx.Err() != nil:
 		return cut()

@@ -7,7 +7,7 @@ import (
 	"github.com/lrun/lrun/interp"
 )
 
-// recentLook is what a survey has found, for the reading that follows it at once.
+// recentLook is what a survey has found, for what wants to know it at once once more.
 type recentLook struct {
 	reading interp.Reading
 	seen    seen
@@ -16,8 +16,8 @@ type recentLook struct {
 	changes int64         // begun and ended actions, before it
 }
 
-// recent is how old a look may be that a reading goes by: the machine looks before a turn and reads right after it, and
-// asking every server twice within a second tells nothing new.
+// recent is how old a look may be that another one goes by: the machine looks as the run begins, before the turn that
+// comes then, and reads right after it. Asking every server three times within a second tells nothing new.
 const recent = 5 * time.Second
 
 func (w *World) keepLook(l *recentLook) {
@@ -27,8 +27,9 @@ func (w *World) keepLook(l *recentLook) {
 }
 
 // lookOrRecent is the look just made, where nothing has begun or ended since it began and nothing is going on; else a new
-// one.
-func (w *World) lookOrRecent(ctx context.Context, version string) (interp.Reading, seen, error) {
+// one. The error is that of the pool's state.
+func (w *World) lookOrRecent(ctx context.Context, version string) (*recentLook, error) {
+	changes := w.changes.Load()
 	w.mu.Lock()
 	l := w.looked
 	w.looked = nil
@@ -38,8 +39,9 @@ func (w *World) lookOrRecent(ctx context.Context, version string) (interp.Readin
 		}
 	}
 	w.mu.Unlock()
-	if l != nil && l.version == version && l.changes == w.changes.Load() && w.clock.now()-l.at <= recent {
-		return l.reading, l.seen, nil
+	if l != nil && l.version == version && l.changes == changes && w.clock.now()-l.at <= recent {
+		return l, nil
 	}
-	return w.poolSurvey(ctx, version)
+	r, s, err := w.poolSurvey(ctx, version)
+	return &recentLook{reading: r, seen: s, version: version, at: w.clock.now(), changes: changes}, err
 }

@@ -27,6 +27,7 @@ func TestAReadingGoesByTheLookBeforeIt(t *testing.T) {
 			}
 		}
 		asks("a look", survey, 1)
+		asks("one before the turn that comes at once", survey, 0)
 		asks("the reading after it", read, 0)
 		asks("one more reading", read, 1)
 		asks("a look", survey, 1)

@@ -37,11 +37,12 @@ type Servers struct {
 	life       context.Context // of those calls
 	end        context.CancelFunc
 
-	mu      sync.Mutex
-	closing bool
-	runners map[string]transport.Runner
-	partner []string // front ends of the paired pool, once they are known
-	marks   *Marks   // of the run that works through these Servers; nil = none
+	mu       sync.Mutex
+	closing  bool
+	runners  map[string]transport.Runner
+	partner  []string // front ends of the paired pool, once they are known
+	answered string   // the host that answered a pool-wide question last
+	marks    *Marks   // of the run that works through these Servers; nil = none
 }
 
 // Connect makes the Servers of a pool. It refuses a rehearsal's pool file for servers that are not on this machine, and
