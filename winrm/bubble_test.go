@@ -41,6 +41,7 @@ type bubbleNight struct {
 
 	mu        sync.Mutex
 	installed map[string]int
+	booted    map[string]int // reboots of each server
 	collided  bool
 	denied    bool
 }
@@ -60,7 +61,7 @@ const bubbleRun = "run-in-a-bubble"
 // newBubbleNight serves a pool of six within the bubble that t belongs to, on a night that a scenario bends; "" is quiet.
 func newBubbleNight(t *testing.T, scenario string, faults func(wsman.MessageInfo) wsman.Fault) *bubbleNight {
 	n := &bubbleNight{
-		t: t, net: memnet.New(), memory: map[string]string{}, installed: map[string]int{},
+		t: t, net: memnet.New(), memory: map[string]string{}, installed: map[string]int{}, booted: map[string]int{},
 		kill: func() killing { return notKilled },
 	}
 	p := shipped(t, "contoso-6")
@@ -104,6 +105,8 @@ func (n *bubbleNight) observe(ev rehearsal.Event) {
 	switch ev.Event {
 	case rehearsal.EventInstalled:
 		n.installed[ev.Server]++
+	case rehearsal.EventBooted:
+		n.booted[ev.Server]++
 	case rehearsal.EventCollided:
 		n.collided = true
 	case rehearsal.EventDenied:

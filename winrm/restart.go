@@ -98,7 +98,7 @@ func (t *task) setBootMark(ctx context.Context) (scripts.BootMarkResult, *result
 // untilRebooted asks for the reboot and waits until boot time and nonce both prove it.
 func (t *task) untilRebooted(ctx context.Context, mark scripts.BootMarkResult) *result {
 	t.note("the server has not come back")
-	asked, told, moved := time.Duration(-1), false, false
+	asked, told, moved, refusals := time.Duration(-1), false, false, 0
 	for pace := newPacer(); ; {
 		// Where a clock has moved the boot time under a mark that is still there, one reboot that was taken is not asked for again:
 		// a server on which no boot erased the mark would be booted for ever.
@@ -115,9 +115,13 @@ func (t *task) untilRebooted(ctx context.Context, mark scripts.BootMarkResult) *
 			return &r
 		}
 		var s scripts.SurveyResult
+		t.w.whileNobodyProves()
 		if err := t.w.quick(ctx, t.server(), scripts.Survey, scripts.SurveyArgs{}, &s); err != nil {
 			if loginRefused(err) {
-				return &result{outcome: interp.Unknown, text: why(err)}
+				refusals++
+				if r := t.refusedAtBoot(ctx, refusals, err); r != nil {
+					return r
+				}
 			}
 			continue // going down, down, or coming up
 		}
@@ -160,7 +164,7 @@ func (t *task) askReboot(ctx context.Context, mark scripts.BootMarkResult, told 
 // untilSettled waits until no service that starts by itself is still starting.
 func (t *task) untilSettled(ctx context.Context) result {
 	expected := t.w.expected(t.server())
-	before, since := "", t.w.clock.now()
+	before, since, refusals := "", t.w.clock.now(), 0
 	for pace := newPacer(); ; {
 		var r scripts.SurveyResult
 		err := t.w.quick(ctx, t.server(), scripts.Survey, scripts.SurveyArgs{}, &r)
@@ -168,6 +172,12 @@ func (t *task) untilSettled(ctx context.Context) result {
 		switch {
 		case ctx.Err() != nil:
 			return cut()
+		case loginRefused(err):
+			refusals++
+			if r := t.refusedAtBoot(ctx, refusals, err); r != nil {
+				return *r
+			}
+			before = ""
 		case err != nil:
 			t.note("the server does not answer after its reboot: %s", why(err))
 			before = ""

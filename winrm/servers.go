@@ -37,6 +37,8 @@ type Servers struct {
 	life       context.Context // of those calls
 	end        context.CancelFunc
 
+	proving sync.Mutex // held while a login that was refused is tried elsewhere
+
 	mu       sync.Mutex
 	closing  bool
 	runners  map[string]transport.Runner
@@ -202,6 +204,11 @@ func (s *Servers) send(ctx context.Context, server string, script scripts.Script
 	if err != nil {
 		return fmt.Errorf("%w: %w", errNotBegun, err)
 	}
+	return s.sendBy(ctx, r, server, script, args, out)
+}
+
+// sendBy is send by way of a Runner to the server.
+func (s *Servers) sendBy(ctx context.Context, r transport.Runner, server string, script scripts.Script, args, out any) error {
 	nonce := scripts.NewNonce()
 	stdin, err := scripts.Encode(script, args, nonce)
 	if err != nil {

@@ -228,22 +228,63 @@ func TestRestartGoesOn(t *testing.T) {
 	})
 }
 
-// A server that comes back and refuses the login is for a person to look at: to look again and again would be no use, and
-// a strike against the account each time.
+// A server that comes back and refuses the login may not be done booting: the login is tried again once another server has
+// accepted it, a few times, minutes apart. Where it is refused everywhere, or there to the end, a person looks at it.
 func TestLoginRefusedAfterReboot(t *testing.T) {
-	inBubble(t, func(t *testing.T, f *farm) {
-		w := f.world(body)
-		defer w.Close()
-		e := effect(w, interp.Restart, 0, 30*time.Minute)
-		f.set("fe01", func(h *host) { h.all("Stopped") })
-		h := f.hosts["fe01.contoso.com"]
-		h.on[scripts.Restart] = func(json.RawMessage) (any, error) {
-			h.silent = &transport.Error{Host: h.name, Op: "create", Err: &transport.AuthError{}}
-			return scripts.RestartResult{Asked: true}, nil
-		}
-		expect(t, f.end(w, e), interp.Unknown, false, "")
-		expect(t, f.end(w, lookFor(e)), interp.CannotTell, false, "")
-	})
+	refusal := func(h *host) error {
+		return &transport.Error{Host: h.name, Op: "create", State: transport.NotBegun, Err: &transport.AuthError{Reason: "the password was refused"}}
+	}
+	for _, c := range []struct {
+		name      string
+		refusals  int  // of the server that boots; then it lets in
+		elsewhere bool // the others let in
+		want      interp.Outcome
+		text      string
+	}{
+		{"twice", 2, true, interp.Done, ""},
+		{"to the end", 100, true, interp.Unknown, "tried 3 times"},
+		{"everywhere", 100, false, interp.Unknown, "could not be seen elsewhere"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, f *farm) {
+				w := f.world(body)
+				defer w.Close()
+				e := effect(w, interp.Restart, 0, 30*time.Minute)
+				before := f.hosts["fe01.contoso.com"].boot
+				f.set("fe01", func(h *host) { h.all("Stopped") })
+				var tries []time.Time
+				refuses := func(h *host) func(json.RawMessage) (any, error) {
+					return func(json.RawMessage) (any, error) {
+						if h.name == "fe01.contoso.com" {
+							if h.boot == before || len(tries) == c.refusals {
+								return nil, nil // it has not booted yet, or is done
+							}
+							tries = append(tries, time.Now())
+						}
+						return nil, refusal(h)
+					}
+				}
+				f.set("fe01", func(h *host) { h.on[scripts.Survey] = refuses(h) })
+				if !c.elsewhere {
+					for _, other := range []string{"fe02", "fe03"} {
+						f.set(other, func(h *host) { h.on[scripts.Survey] = refuses(h) })
+					}
+				}
+				expect(t, f.end(w, e), c.want, false, c.text)
+				if want := min(c.refusals, mostBootRefusals); c.elsewhere && len(tries) != want || !c.elsewhere && len(tries) != 1 {
+					t.Errorf("refused %d times", len(tries))
+				}
+				for i := 1; i < len(tries); i++ {
+					if tries[i].Sub(tries[i-1]) < bootRefusalPause {
+						t.Errorf("tried again after %s", tries[i].Sub(tries[i-1]))
+					}
+				}
+				if n := f.called("fe02", scripts.Survey) + f.called("fe03", scripts.Survey); n != min(len(tries), mostBootRefusals-1) {
+					t.Errorf("%d logins elsewhere after %d refusals", n, len(tries))
+				}
+			})
+		})
+	}
 }
 
 func TestHalfAReboot(t *testing.T) {

@@ -112,6 +112,46 @@ func TestCredentialGate(t *testing.T) {
 	}
 }
 
+// Of logins that are under way side by side, with a password that was accepted before, several may be refused: it was one
+// moment. The next one that begins decides.
+func TestRefusedSideBySide(t *testing.T) {
+	c := NewCredential("u", "p")
+	no := &AuthError{User: "u", Reason: "no"}
+	try := func(v verdict, err error) error {
+		return c.attempt(t.Context(), func() (verdict, error) { return v, err })
+	}
+	if err := try(accepted, nil); err != nil {
+		t.Fatal(err)
+	}
+	began, end := make(chan struct{}), make(chan struct{})
+	var both sync.WaitGroup
+	for range 2 {
+		both.Go(func() {
+			_ = c.attempt(t.Context(), func() (verdict, error) {
+				began <- struct{}{}
+				<-end
+				return rejected, no
+			})
+		})
+	}
+	<-began
+	<-began
+	close(end)
+	both.Wait()
+	if err := try(accepted, nil); err != nil {
+		t.Errorf("refused at one moment, and dead: %v", err)
+	}
+	if err := try(rejected, no); err == nil {
+		t.Error("a refusal is none")
+	}
+	if err := try(rejected, no); err == nil {
+		t.Error("a second refusal is none")
+	}
+	if err := try(accepted, nil); err == nil {
+		t.Error("used again after two refusals in a row")
+	}
+}
+
 func TestSecretsAreNotPrinted(t *testing.T) {
 	cred := NewCredential(testUser, testPassword)
 	krb, err := Kerberos(KerberosConfig{Credential: cred, Realm: "CONTOSO.COM"})

@@ -11,8 +11,8 @@ import (
 //
 //   - until a server (or KDC) has accepted the password, one login is under way at a time, and the others wait;
 //   - if that first login is refused the Credential is dead: no login is ever sent with it again;
-//   - if a login is refused after others were accepted, logins go one at a time again, and the next refusal is
-//     the last.
+//   - if a login is refused after others were accepted, logins go one at a time again, and if the next one that
+//     begins is refused it is the last.
 //
 // A login whose answer was lost has told nothing, and is made again when the next message wants it.
 //
@@ -71,7 +71,7 @@ func (c *Credential) attempt(ctx context.Context, login func() (verdict, error))
 		}
 	}
 	v, err := login()
-	c.record(v, err)
+	c.record(v, err, proven)
 	return err
 }
 
@@ -84,14 +84,15 @@ func (c *Credential) state() (proven bool, err error) {
 	return c.proven, nil
 }
 
-func (c *Credential) record(v verdict, err error) {
+// record notes how a login ended, which began with a password that was proven or not.
+func (c *Credential) record(v verdict, err error, proven bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch v {
 	case accepted:
 		c.accepted, c.proven = true, true
 	case rejected:
-		if !c.accepted || !c.proven {
+		if !c.accepted || !proven {
 			if refusal, ok := err.(*AuthError); ok {
 				c.refused = refusal
 			} else {
