@@ -136,14 +136,6 @@ func (st *Store[T]) Get(at uint32, s *State) {
 	}
 }
 
-// Touch reads a little of all that lies together of a state, so that it has been fetched from memory when it is got soon
-// after. What it returns says nothing; it is there so that the reads are not left out.
-func (st *Store[T]) Touch(at uint32) uint32 {
-	k := &st.states.At(at, 1)[0]
-	return uint32(k.now) + uint32(k.reading.Running) + uint32(k.loop) + uint32(k.turn) + uint32(k.done[0]) + uint32(k.main.pc) +
-		uint32(k.main.phase) + uint32(k.own) + uint32(k.stands[1].pc) + uint32(k.task.pc) + uint32(k.task.phase) + uint32(k.more.others)
-}
-
 // first takes the first server out of a set that is not empty.
 func first(set *pool.Set) int {
 	t := bits.TrailingZeros16(uint16(*set))

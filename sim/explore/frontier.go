@@ -82,13 +82,6 @@ func (e *Explorer) get(s int, p place, n *node) {
 	}
 }
 
-// touch has the memory fetch the state at a place, for who gets it soon.
-func (e *Explorer) touch(s int, p place) uint32 {
-	f := e.frontier(s, p)
-	k := f.states.With(p.at())
-	return f.states.Touch(p.at()) + uint32(k.now) + uint32(k.out) + uint32(k.servers[0]) + uint32(k.servers[7]) + uint32(k.servers[15]) + uint32(k.slot.end) + k.more
-}
-
 // frontier is where the states of the level under way are that one worker found of a shard.
 func (e *Explorer) frontier(s int, p place) *frontier {
 	return &e.workers[p.worker()].levels[(e.depth+1)%2][s]

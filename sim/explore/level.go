@@ -159,9 +159,6 @@ func (wk *worker) expand(e *Explorer, ch *chunk) {
 			continue
 		}
 		e.get(ch.shard, sh.nodes[i], &wk.parent)
-		if i+1 < ch.to && sh.nodes[i+1] != nowhere {
-			wk.fetched += e.touch(ch.shard, sh.nodes[i+1])
-		}
 		id := stateID((sh.base+i)*shardCount + ch.shard)
 		wk.choices = e.x.choices(&wk.parent, wk.choices)
 		r := &sh.known[sh.base+i]
