@@ -167,14 +167,17 @@ func cut(res Result, limit int) Result {
 }
 
 // end tells the server to forget the command, which also ends one that still runs, and then calls free. MS-WSMV
-// wants this signal after the last Receive of every command.
+// wants this signal after the last Receive of every command. Input that is not acknowledged is waited for, but not for so
+// long that nothing is left for the signal.
 func (c *command) end(free func()) {
 	s := c.s
 	s.later(func(ctx context.Context) {
 		defer free()
+		wait, cancel := context.WithTimeout(ctx, s.c.cfg.CleanupTimeout/2)
+		defer cancel()
 		select {
 		case <-c.input:
-		case <-ctx.Done():
+		case <-wait.Done():
 		}
 		c.stopInput(nil)
 		<-c.input

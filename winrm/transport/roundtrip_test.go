@@ -3,6 +3,7 @@ package transport
 import (
 	"context"
 	"net"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -89,6 +90,55 @@ func TestLateAcknowledgement(t *testing.T) {
 		if n := host.Stats().Connections; n != 2 {
 			t.Errorf("%d connections", n)
 		}
+		if err := s.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// An input that is never acknowledged takes nothing from the good-bye: the server is told to forget the command before its
+// slot is free, or its quota would be passed.
+func TestNeverAcknowledged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := memnet.New()
+		var mu sync.Mutex
+		signals := 0
+		srv := wsman.NewServer(wsman.Options{
+			Auth: []wsman.Auth{wsman.Basic(accounts)}, Listen: n.Listen,
+			Faults: func(m wsman.MessageInfo) (f wsman.Fault) {
+				if m.Action == wsman.ActionSend {
+					f.Latency = time.Minute
+				}
+				return f
+			},
+			OnMessage: func(m wsman.MessageInfo) {
+				mu.Lock()
+				defer mu.Unlock()
+				if m.Action == wsman.ActionSignal {
+					signals++
+				}
+			},
+		})
+		defer srv.Close()
+		host, err := srv.Listen("127.0.0.1:0", "fe01.contoso.com", wsman.HandlerFunc(shellHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := configOf(t, host.Addr(), Basic(NewCredential(testUser, testPassword)))
+		c.Dial, c.CleanupTimeout = n.Dial, 3*time.Second
+		s, err := Open(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if res, err := s.Run(t.Context(), "echo x", []byte("unread")); err != nil || string(res.Stdout) != "x" {
+			t.Fatalf("%+v, %v", res, err)
+		}
+		time.Sleep(30 * time.Second)
+		mu.Lock()
+		if signals != 1 {
+			t.Errorf("the server was told %d times that it may forget the command", signals)
+		}
+		mu.Unlock()
 		if err := s.Close(t.Context()); err != nil {
 			t.Error(err)
 		}
