@@ -13,7 +13,7 @@ type recentLook struct {
 	seen    seen
 	version string
 	at      time.Duration // when it was over
-	changes int64         // begun and ended actions, before it
+	changes int64         // those of the World, before it
 }
 
 // recent is how old a look may be that another one goes by: the machine looks as the run begins, before the turn that
@@ -26,8 +26,8 @@ func (w *World) keepLook(l *recentLook) {
 	w.looked = l
 }
 
-// lookOrRecent is the look just made, where nothing has begun or ended since it began and nothing is going on; else a new
-// one. The error is that of the pool's state.
+// lookOrRecent is the look just made, where nothing has begun, ended or been settled since it began and nothing is going on;
+// else a new one. The error is that of the pool's state.
 func (w *World) lookOrRecent(ctx context.Context, version string) (*recentLook, error) {
 	changes := w.changes.Load()
 	w.mu.Lock()

@@ -53,3 +53,25 @@ func TestAReadingGoesByTheLookBeforeIt(t *testing.T) {
 		asks("a reading once that has ended", read, 1)
 	})
 }
+
+// TestALookThatSettlesMakesTheOneBeforeItOld: on a resume the pool is looked at, what was under way is settled, and the pool is
+// looked at again: by then an action of the run before may have ended that was going on at the first look.
+func TestALookThatSettlesMakesTheOneBeforeItOld(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *farm) {
+		w := f.world(body)
+		defer w.Close()
+		survey := effect(w, interp.Read, interp.Pool, 10*time.Minute)
+		survey.Action = interp.Survey
+		f.set("fe01", func(h *host) { h.all("StartPending") })
+		if ev := f.end(w, survey); ev.Reading.Running.Has(0) {
+			t.Fatalf("a look while fe01 starts: %+v", ev.Reading)
+		}
+		f.set("fe01", func(h *host) { h.all("Running") })
+		if ev := f.end(w, lookFor(effect(w, interp.Start, 0, time.Hour))); ev.Outcome != interp.Done {
+			t.Fatalf("the start is settled: %+v", ev)
+		}
+		if ev := f.end(w, survey); !ev.Reading.Running.Has(0) {
+			t.Errorf("a look once the start of fe01 is settled does not see that it runs: %+v", ev.Reading)
+		}
+	})
+}

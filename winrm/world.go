@@ -48,7 +48,7 @@ type World struct {
 	cancel context.CancelFunc
 	tasks  sync.WaitGroup
 
-	changes atomic.Int64 // actions that have begun, and that have ended
+	changes atomic.Int64 // actions that have begun, that have ended, and whose end was settled by a look
 
 	mu       sync.Mutex
 	queue    []interp.Event
@@ -258,7 +258,7 @@ func (w *World) tell(ev interp.Event) {
 	defer w.mu.Unlock()
 	ev.At = w.clock.now()
 	if ev.Kind == interp.Ended {
-		if t := w.flight[ev.ID]; t != nil && t.e.Action.Changes() {
+		if t := w.flight[ev.ID]; t != nil && (t.e.Action.Changes() || t.e.Action == interp.Look) {
 			w.changes.Add(1)
 		}
 		delete(w.flight, ev.ID)
