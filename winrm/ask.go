@@ -17,23 +17,26 @@ var errNobody = errors.New("no server answers that could be asked")
 
 // ask runs a cmdlet that reads on other machines on one host after the other until one answers.
 func (s *Servers) ask(ctx context.Context, hosts []string, script scripts.Script, args, out any) error {
+	_, err := s.askFirst(ctx, hosts, script, args, out)
+	return err
+}
+
+// askFirst is ask, and tells who answered.
+func (s *Servers) askFirst(ctx context.Context, hosts []string, script scripts.Script, args, out any) (string, error) {
 	err := errNobody
 	for i, host := range hosts {
 		if i == mostAsked || ctx.Err() != nil {
 			break
 		}
 		if err = s.askOn(ctx, host, script, args, out); err == nil {
-			s.mu.Lock()
-			s.answered = host
-			s.mu.Unlock()
-			return nil
+			return host, nil
 		}
 		if loginRefused(err) {
-			return err
+			return "", err
 		}
 		err = fmt.Errorf("%s: %w", host, err)
 	}
-	return err
+	return "", err
 }
 
 // mostUnanswered is how many hosts are waited for in vain: the first may be what hangs, and after the second it is the

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -125,20 +126,20 @@ func (s *seen) reading(version string) interp.Reading {
 }
 
 // poolSurvey looks at the servers, and at the pool through one of them. The one that answered for the pool last is asked
-// for it while the servers are looked at; where it does not answer now, those are asked that do.
+// for it while the servers are looked at; where it does not answer now, others are asked that do.
 func (w *World) poolSurvey(ctx context.Context, version string) (interp.Reading, seen, error) {
-	var facts poolFacts
+	facts := poolFacts{errState: errNobody, errSQL: errNobody}
 	var early sync.WaitGroup
-	if host := w.answersForPool(); host != "" {
-		early.Go(func() { facts = w.poolFacts(ctx, []string{host}) })
-	} else {
-		facts = poolFacts{errState: errNobody, errSQL: errNobody}
+	changes, host := w.changes.Load(), w.answersForPool()
+	if host != "" {
+		early.Go(func() { w.askFacts(ctx, []string{host}, &facts) })
 	}
 	s := w.lookAround(ctx)
 	early.Wait()
-	if facts.errState != nil || facts.errSQL != nil {
-		facts = w.poolFacts(ctx, w.askable(&s))
+	if others := slices.DeleteFunc(w.askable(&s), func(h string) bool { return h == host }); len(others) > 0 {
+		w.askFacts(ctx, others, &facts)
 	}
+	w.keepAnswered(&facts, &s, changes)
 	r := s.reading(version)
 	if facts.errState == nil {
 		r.Pool = poolState(facts.registrar.State)
@@ -150,30 +151,48 @@ func (w *World) poolSurvey(ctx context.Context, version string) (interp.Reading,
 	return r, s, facts.errState
 }
 
-// poolFacts is what one look asks of the pool as a whole.
+// poolFacts is what one look asks of the pool as a whole. What has an error is not known yet.
 type poolFacts struct {
 	registrar        scripts.RegistrarResult
 	mirror           scripts.MirrorResult
 	errState, errSQL error
+	host             string // that told the registrar
 }
 
-func (w *World) poolFacts(ctx context.Context, hosts []string) (f poolFacts) {
+// askFacts asks for what is not known yet.
+func (w *World) askFacts(ctx context.Context, hosts []string, f *poolFacts) {
 	args := scripts.PoolArgs{Pool: w.pool.Name}
 	var both sync.WaitGroup
-	both.Go(func() { f.errState = w.ask(ctx, hosts, scripts.Registrar, args, &f.registrar) })
-	both.Go(func() { f.errSQL = w.ask(ctx, hosts, scripts.Mirror, args, &f.mirror) })
+	if f.errState != nil {
+		both.Go(func() { f.host, f.errState = w.askFirst(ctx, hosts, scripts.Registrar, args, &f.registrar) })
+	}
+	if f.errSQL != nil {
+		both.Go(func() { f.errSQL = w.ask(ctx, hosts, scripts.Mirror, args, &f.mirror) })
+	}
 	both.Wait()
-	return f
 }
 
-// answersForPool is the host that answered a pool-wide question last, if it is one of those that are asked and nothing is
-// being done to it; else "".
+// keepAnswered keeps who is asked first in the next look: a server that tells both, and that serves, where nothing has begun
+// or ended since the look began. On one that does not serve, nothing of the product is loaded while others do: an installer
+// may be at its files.
+func (w *World) keepAnswered(f *poolFacts, s *seen, changes int64) {
+	host := ""
+	if i, ok := w.pool.Server(f.host); ok && f.errState == nil && f.errSQL == nil && s.running().Has(i) && w.changes.Load() == changes {
+		host = f.host
+	}
+	w.Servers.mu.Lock()
+	defer w.Servers.mu.Unlock()
+	w.answered = host
+}
+
+// answersForPool is the host that is asked for the pool without a look at it: the management host where the pool file names
+// one, else the server that answered last, unless something is being done to it; else "".
 func (w *World) answersForPool() string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	if w.pool.Connect.Via != "" {
 		return w.pool.Connect.Via
 	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.Servers.mu.Lock()
 	host := w.answered
 	w.Servers.mu.Unlock()
@@ -182,11 +201,20 @@ func (w *World) answersForPool() string {
 		return ""
 	}
 	for _, t := range w.flight {
-		if t.e.Action.Changes() && int(t.e.Server) == i {
+		if int(t.e.Server) == i && (t.e.Action.Changes() || t.e.Action == interp.Look) {
 			return ""
 		}
 	}
 	return host
+}
+
+// doneTo is told of an action on a server before it begins: the next look finds out anew who is asked for the pool.
+func (w *World) doneTo(server int8) {
+	w.Servers.mu.Lock()
+	defer w.Servers.mu.Unlock()
+	if i, ok := w.pool.Server(w.answered); ok && i == int(server) {
+		w.answered = ""
+	}
 }
 
 // askable lists where pool-wide cmdlets can be run: the management host alone where the pool file names one, else the

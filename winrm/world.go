@@ -116,6 +116,7 @@ func (w *World) Start(effects []interp.Effect) {
 		w.supersede(t)
 		if e.Action.Changes() {
 			w.changes.Add(1)
+			w.doneTo(e.Server)
 		}
 		w.flight[e.ID] = t
 		w.tasks.Add(1)
