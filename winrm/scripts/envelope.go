@@ -165,7 +165,7 @@ func takeApart(body []byte) (Request, bool) {
 	}
 	rest, known := bytes.CutPrefix(rest, head)
 	args, ended := bytes.CutSuffix(rest, []byte("}"))
-	if !known || !ended || !json.Valid(args) {
+	if !known || !ended || !bytes.HasPrefix(args, []byte("{")) || !bytes.HasSuffix(args, []byte("}")) || !json.Valid(args) {
 		return Request{}, false
 	}
 	return Request{Nonce: nonce, Name: s, Script: s.Text(), Args: args}, true

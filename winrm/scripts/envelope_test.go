@@ -229,7 +229,6 @@ func TestNonces(t *testing.T) {
 	}
 }
 
-// Whatever a server prints, Decode returns a result that the line proves, or ErrNoResult.
 // A request is put together of parts, and is the JSON of a Request all the same.
 func TestEncodeIsJSON(t *testing.T) {
 	nonce := NewNonce()
@@ -267,8 +266,10 @@ func FuzzTakeApart(f *testing.F) {
 		}
 		body, _ := base64.StdEncoding.DecodeString(strings.TrimSpace(string(line)))
 		f.Add(body)
-		f.Add(append(body[:len(body)-1], `,"name":"x"}`...))
+		f.Add(append(body[:len(body)-1:len(body)-1], `,"name":"x"}`...))
 		f.Add(bytes.Replace(body, []byte(`"args":{`), []byte(`"args":{},"args":{`), 1))
+		f.Add(bytes.Replace(body, []byte(`"args":{`), []byte(`"args": {`), 1))
+		f.Add(append(body[:len(body)-1:len(body)-1], " }"...))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		got, ok := takeApart(body)
@@ -282,6 +283,7 @@ func FuzzTakeApart(f *testing.F) {
 	})
 }
 
+// Whatever a server prints, Decode returns a result that the line proves, or ErrNoResult.
 func FuzzDecode(f *testing.F) {
 	good := `{"ok":true,"out":[{"asked":true}]}`
 	f.Add([]byte(line(testNonce, good)))
