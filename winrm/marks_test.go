@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/lrun/lrun/interp"
@@ -42,6 +43,7 @@ func TestALostMark(t *testing.T) {
 		})
 		f.mu.Unlock()
 		time.Sleep(7 * time.Minute) // the mark is renewed three times
+		synctest.Wait()
 		if len(told) != 1 || !strings.Contains(told[0], "theirs by bert@desk") {
 			t.Errorf("told: %q", told)
 		}
