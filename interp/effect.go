@@ -92,6 +92,10 @@ func (a Action) Changes() bool {
 	return a.Lasting() || a == Stop || a == Start || a == Restart
 }
 
+// Looks reports whether the action does nothing but look at the pool and its servers. It may be begun before its record is
+// durable: nobody has to know of it, and after a crash it is begun anew.
+func (a Action) Looks() bool { return a == Survey || a == Read || a == Verify }
+
 // EffectID names one effect of a run. It is made of where the effect belongs: it is the same whenever the same
 // history is replayed, which is what makes it the journal's key.
 type EffectID struct {

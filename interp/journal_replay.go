@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -40,7 +41,8 @@ func NewJournalWriter(header []byte, sink Sink) (*JournalWriter, error) {
 	return &JournalWriter{sink: sink, sum: sum}, nil
 }
 
-// Step makes the records of one Step durable. The effects of the Step may be begun once it has returned without error.
+// Step makes the records of one Step durable. The effects of the Step may be begun once it has returned without error; what
+// only looks may be begun before, see [DriveJournaled].
 func (w *JournalWriter) Step(m *Machine, out *Output) error {
 	if w.err != nil {
 		return w.err
@@ -164,7 +166,8 @@ func recordID(r *Record, effects []Effect) (EffectID, bool) {
 // DriveJournaled is [Drive] with a journal: the records of a Step are durable before its effects are begun, so that
 // whatever was begun is on record. Effects that look and change nothing are begun while the disk still writes: most of a
 // night is looks, and one that nobody knows of does no harm. An append that fails ends the run at once, before anything
-// further is done; it goes on by resume like one that was killed. first is Began, or Resumed for a machine that [Journal.Replay] has brought back.
+// further is done; it goes on by resume like one that was killed. first is Began, or Resumed for a machine that
+// [Journal.Replay] has brought back.
 func DriveJournaled(ctx context.Context, m *Machine, w World, j *JournalWriter, first Event) (Result, error) {
 	ev := first
 	if ev.Kind == Resumed && !m.Begun() {
@@ -173,7 +176,7 @@ func DriveJournaled(ctx context.Context, m *Machine, w World, j *JournalWriter, 
 	for {
 		ev.Text = clip(ev.Text)
 		out := m.Step(ev)
-		looks := onlyLooks(out.Effects)
+		looks := !slices.ContainsFunc(out.Effects, func(e Effect) bool { return !e.Action.Looks() })
 		if looks {
 			w.Start(out.Effects)
 		}
@@ -191,18 +194,6 @@ func DriveJournaled(ctx context.Context, m *Machine, w World, j *JournalWriter, 
 			return m.Standing(), err
 		}
 	}
-}
-
-// onlyLooks reports whether effects do nothing but look at the pool and its servers.
-func onlyLooks(effects []Effect) bool {
-	for i := range effects {
-		switch effects[i].Action {
-		case Survey, Read, Verify:
-		default:
-			return false
-		}
-	}
-	return true
 }
 
 // maxEventText bounds what a server's answer may put into the journal, in bytes.

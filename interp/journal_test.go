@@ -365,7 +365,7 @@ func TestDiskFull(t *testing.T) {
 		}
 		onRecord := string(n.sink.data)
 		for _, e := range n.world.starts {
-			if a := e.Action; a == interp.Survey || a == interp.Read || a == interp.Verify {
+			if e.Action.Looks() {
 				continue
 			}
 			if !strings.Contains(onRecord, " id "+e.ID.String()+`"`) {

@@ -61,11 +61,12 @@ func (s *Servers) Mark(ctx context.Context, run, owner string, lost func(error))
 		}
 		servers = append(servers, partners...)
 	}
+	began := wallClock()
 	if err := m.leave(ctx, servers); err != nil {
 		m.takeBack(servers)
 		return nil, err
 	}
-	m.servers, m.kept = servers, wallClock()
+	m.servers, m.kept = servers, began
 	s.mu.Lock()
 	s.marks = m
 	s.mu.Unlock()

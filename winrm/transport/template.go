@@ -65,6 +65,9 @@ type piece struct {
 // newTemplate cuts up a message.
 func newTemplate(op string, m *soap.SoapMessage, idle time.Duration) *template {
 	whole := wrap(op, m, idle)
+	if whole.id == "" {
+		panic("winrm: the library's message has no MessageID")
+	}
 	words := []struct {
 		text string
 		slot slot
