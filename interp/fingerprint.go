@@ -138,16 +138,19 @@ func (m *Machine) Rehash(in *pool.Sets, before *State) pool.Set {
 // that is not under way, and which effect is out where none is.
 func (m *Machine) hashTask(t int, tk *task) uint64 {
 	flags := bit(tk.begun, 0) | bit(tk.doubt, 1)
-	starts, try, effect := uint8(0), uint16(0), NoAction
+	starts, try, effect, before := uint8(0), uint16(0), NoAction, uint8(0)
 	if tk.begun || tk.doubt {
 		starts, try = tk.starts, tk.try
 		flags |= bit(tk.bound, 2) | bit(tk.onlyBusy, 3) | bit(tk.onlyDomain, 4) | bit(tk.count > settleFrom, 5)
 	}
 	if tk.doubt || tk.phase == acting || tk.phase == looking {
 		effect = tk.effect
+		if effect.OutOfService() {
+			before = tk.before // the books are put back where it turns out never to have begun
+		}
 	}
 	h := Mix(uint64(uint32(tk.pc))|uint64(uint32(tk.anchor))<<32,
-		flags|uint64(tk.phase)<<8|uint64(effect)<<16|uint64(tk.ask)<<24|uint64(tk.assume)<<32|uint64(starts)<<40|uint64(try)<<48)
+		flags|uint64(tk.phase)<<8|uint64(effect)<<16|uint64(tk.ask)<<24|uint64(tk.assume)<<32|uint64(before)<<36|uint64(starts)<<40|uint64(try)<<48)
 	if t == mainTask {
 		h = Mix(h, uint64(tk.at))
 	}

@@ -191,7 +191,7 @@ short msince;             /* how long ago its step began */
 /* The servers of the turn. */
 byte  at[M], st[M], limbo[M], starts[M], try[M];
 short rest[M], takes[M], lim[M], since[M];
-bit   slow[M], hung[M], bound[M], late[M], struck[M], wasUp[M], wasOut[M];
+bit   slow[M], hung[M], bound[M], late[M], struck[M], wasUp[M], wasOut[M], wasTook[M];
 bit   beyond[M];
 bit   stuck[M];           /* the services start, and wait for the quorum */
 short rise[M];
@@ -333,7 +333,7 @@ inline closeMain() { clearMain(); mbeyond = 0; mbound = 0; mstarts = 0; msince =
 inline finish(how) { ending = how; doing = NOTHING; then = 0 }
 
 inline clear(k) { rest[k] = 0; takes[k] = 0; lim[k] = 0; slow[k] = 0; hung[k] = 0; late[k] = 0; struck[k] = 0; stuck[k] = 0 }
-inline close(k) { clear(k); since[k] = 0; starts[k] = 0; bound[k] = 0; try[k] = 0; if :: limbo[k] == SURE -> wasUp[k] = 0; wasOut[k] = 0; beyond[k] = 0 :: else fi }
+inline close(k) { clear(k); since[k] = 0; starts[k] = 0; bound[k] = 0; try[k] = 0; wasTook[k] = 0; if :: limbo[k] == SURE -> wasUp[k] = 0; wasOut[k] = 0; beyond[k] = 0 :: else fi }
 inline verify(k) { st[k] = ACTING; touched = touched | BIT(k); since[k] = 0; rest[k] = 30; takes[k] = 30 }
 
 /* The longest that an action takes within its bound, or the shortest where none keeps it. */
@@ -353,6 +353,7 @@ inline act(k, within) {
   fi;
   waiting = waiting & ~BIT(k);
   up = up & ~BIT(k); out = out | BIT(k); fresh = fresh & ~BIT(k);
+  wasTook[k] = ((took & BIT(k)) != 0);
   touched = touched | BIT(k); took = took | BIT(k); unverified = unverified | BIT(k); down = down | BIT(k);
   st[k] = ACTING; limbo[k] = SURE;
   takes[k] = INSIDE(at[k], within);
@@ -902,7 +903,7 @@ end:
   :: d_step { LOOKS && !GONE && limbo[next] == MAYBE -> now(rest[next]);
        neverBegun(next); limbo[next] = SURE;
        if
-       :: at[next] == STOP -> took = took & ~BIT(next); unverified = unverified & ~BIT(next); down = down & ~BIT(next)
+       :: at[next] <= STOP2 && !wasTook[next] -> took = took & ~BIT(next); unverified = unverified & ~BIT(next); down = down & ~BIT(next)
        :: else
        fi;
        if

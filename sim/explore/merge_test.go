@@ -115,6 +115,13 @@ for each domain:
   end
   if pool busy: abort "unquiet"
 end
+`, `
+for each domain:
+  wait ready
+  restart within 7m else note "slow"
+  restart within 7m
+  verify
+end
 `,
 }
 
