@@ -441,7 +441,7 @@ func (x *model) answer(w *world, s *slot, c choice, ev *interp.Event) {
 		s.limbo = begun
 		return
 	case interp.CannotTell:
-		if !s.paid && !w.deadSlot(s) {
+		if !s.paid && s.limbo != rising && !w.deadSlot(s) { // a server that still reboots may not answer
 			w.fault()
 		}
 		return

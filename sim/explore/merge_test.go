@@ -144,6 +144,9 @@ func goOnAlike(t *testing.T, prog *interp.Program, opts Options) {
 			if m.Now() != child.w.now {
 				t.Errorf("after %v the machine's clock is at %s, the world's at %s: the fingerprint counts from both", c, m.Now(), child.w.now)
 			}
+			if int(child.w.faults) > opts.Faults || int(child.w.crashes) > opts.Crashes {
+				t.Errorf("%v costs a fault or a crash where none is left", c)
+			}
 			old := seen[s.hash]
 			switch {
 			case old == nil:
