@@ -458,7 +458,7 @@ func (x *model) die(w *world, server int) {
 	w.justDied = true
 	s := &w.slots[server]
 	if s.action.Changes() && s.server() == server {
-		s.struck, s.asks, s.stuck = true, false, false
+		s.struck, s.asks, s.stuck = !s.asks, false, false // what only asks whether the server answers has not begun
 	}
 	if s.limbo == rising {
 		s.limbo, s.lost, s.until = sure, interp.NoAction, 0

@@ -122,6 +122,14 @@ for each domain:
   restart within 7m
   verify
 end
+`, `
+window 8h
+for each domain:
+  wait ready retry 3 every 5m else note "b"
+  stop
+  restart within 12m else restart within 1h
+  verify retry 2 every 1m else abort "a"
+end
 `,
 }
 
