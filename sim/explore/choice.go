@@ -131,9 +131,9 @@ func (x *model) risings(w *world, next int, buf []choice) []choice {
 	return buf
 }
 
-// deaths lists the servers that can die; of servers in the same domain that are alike one is enough. A death is noticed by what looks at the pool, by what goes on on the server itself and by what the
-// runbook does on it next, and it matters at once where it costs the pool its quorum. Before any other event it might as
-// well come after it.
+// deaths lists the servers that can die; of servers in the same domain that are alike one is enough. A death is noticed by
+// what looks at the pool, by what goes on on the server itself and by what the runbook does on it next, and it matters at
+// once where it costs the pool its quorum. Before any other event it might as well come after it.
 func (x *model) deaths(n *node, next int, buf []choice) []choice {
 	w := &n.w
 	looks := x.opts.EveryOrder || next == mainSlot && w.passed || w.looks(next) // by what comes next, a reading may have grown too old

@@ -18,8 +18,8 @@ const (
 func (x *model) signature(m *interp.Machine, w *world) signature {
 	e, _ := m.Ending()
 	_, left := m.Progress()
-	s := signature(e)<<sigEnding | signature(left.Len())<<sigLeft | signature(m.Down().Len())<<sigDown |
-		signature(x.opts.Faults) - signature(w.faults)
+	spent := x.opts.Faults - int(w.faults)
+	s := signature(e)<<sigEnding | signature(left.Len())<<sigLeft | signature(m.Down().Len())<<sigDown | signature(spent)
 	if m.FailedOver() {
 		s |= 1 << sigOver
 	}

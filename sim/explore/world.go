@@ -191,8 +191,11 @@ func (w *world) tidy() {
 // running is what really runs.
 func (w *world) running() pool.Set { return w.up &^ w.dead }
 
-// fault spends one fault.
+// fault spends one fault. Nothing offers what it costs where none is left.
 func (w *world) fault() {
+	if w.faults == 0 {
+		panic("explore: a fault is spent that is not there")
+	}
 	w.faults--
 	w.guards = allGuards
 }
