@@ -45,15 +45,17 @@ func (t *task) refusedAtBoot(ctx context.Context, n int, refusal error) *result 
 	return nil
 }
 
-// loginElsewhere logs in anew on another server of the pool, and tells which one has accepted. One refusal ends it.
+// loginElsewhere logs in anew on another server of the pool, and tells which one has accepted. One refusal ends it, and so
+// do a few servers that do not answer: others that boot wait for it.
 func (s *Servers) loginElsewhere(ctx context.Context, except string) (string, error) {
 	s.proving.Lock()
 	defer s.proving.Unlock()
-	err := errNobody
+	err, tried := errNobody, 0
 	for _, name := range s.pool.Names(s.pool.All()) {
-		if name == except || s.pool.Connect.Local(name) || ctx.Err() != nil {
+		if name == except || s.pool.Connect.Local(name) || ctx.Err() != nil || tried == mostAsked {
 			continue
 		}
+		tried++
 		if err = s.loginOn(ctx, name); err == nil || loginRefused(err) {
 			return name, err
 		}
