@@ -55,30 +55,37 @@ func TestRoundTrips(t *testing.T) {
 	})
 }
 
+// slowToAcknowledge serves one host that acts on input at once and acknowledges it late, and opens a session to it.
+func slowToAcknowledge(t *testing.T, after time.Duration, seen func(wsman.MessageInfo)) (*wsman.Host, *Session) {
+	t.Helper()
+	n := memnet.New()
+	srv := wsman.NewServer(wsman.Options{
+		Auth: []wsman.Auth{wsman.Basic(accounts)}, Listen: n.Listen, OnMessage: seen,
+		Faults: func(m wsman.MessageInfo) (f wsman.Fault) {
+			if m.Action == wsman.ActionSend {
+				f.Latency = after
+			}
+			return f
+		},
+	})
+	t.Cleanup(func() { _ = srv.Close() })
+	host, err := srv.Listen("127.0.0.1:0", "fe01.contoso.com", wsman.HandlerFunc(shellHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := configOf(t, host.Addr(), Basic(NewCredential(testUser, testPassword)))
+	c.Dial, c.CleanupTimeout = n.Dial, 3*time.Second
+	s, err := Open(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return host, s
+}
+
 // A caller who has his output leaves before the input is acknowledged. That breaks off no message, and so no connection.
 func TestLateAcknowledgement(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := memnet.New()
-		srv := wsman.NewServer(wsman.Options{
-			Auth: []wsman.Auth{wsman.Basic(accounts)}, Listen: n.Listen,
-			Faults: func(m wsman.MessageInfo) (f wsman.Fault) {
-				if m.Action == wsman.ActionSend {
-					f.Latency = time.Second
-				}
-				return f
-			},
-		})
-		defer srv.Close()
-		host, err := srv.Listen("127.0.0.1:0", "fe01.contoso.com", wsman.HandlerFunc(shellHandler))
-		if err != nil {
-			t.Fatal(err)
-		}
-		c := configOf(t, host.Addr(), Basic(NewCredential(testUser, testPassword)))
-		c.Dial, c.CleanupTimeout = n.Dial, 3*time.Second
-		s, err := Open(c)
-		if err != nil {
-			t.Fatal(err)
-		}
+		host, s := slowToAcknowledge(t, time.Second, nil)
 		for range 3 {
 			ctx, cancel := context.WithCancel(t.Context())
 			if res, err := s.Run(ctx, "echo x", []byte("unread")); err != nil || string(res.Stdout) != "x" {
@@ -100,36 +107,15 @@ func TestLateAcknowledgement(t *testing.T) {
 // slot is free, or its quota would be passed.
 func TestNeverAcknowledged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := memnet.New()
 		var mu sync.Mutex
 		signals := 0
-		srv := wsman.NewServer(wsman.Options{
-			Auth: []wsman.Auth{wsman.Basic(accounts)}, Listen: n.Listen,
-			Faults: func(m wsman.MessageInfo) (f wsman.Fault) {
-				if m.Action == wsman.ActionSend {
-					f.Latency = time.Minute
-				}
-				return f
-			},
-			OnMessage: func(m wsman.MessageInfo) {
-				mu.Lock()
-				defer mu.Unlock()
-				if m.Action == wsman.ActionSignal {
-					signals++
-				}
-			},
+		_, s := slowToAcknowledge(t, time.Minute, func(m wsman.MessageInfo) {
+			mu.Lock()
+			defer mu.Unlock()
+			if m.Action == wsman.ActionSignal {
+				signals++
+			}
 		})
-		defer srv.Close()
-		host, err := srv.Listen("127.0.0.1:0", "fe01.contoso.com", wsman.HandlerFunc(shellHandler))
-		if err != nil {
-			t.Fatal(err)
-		}
-		c := configOf(t, host.Addr(), Basic(NewCredential(testUser, testPassword)))
-		c.Dial, c.CleanupTimeout = n.Dial, 3*time.Second
-		s, err := Open(c)
-		if err != nil {
-			t.Fatal(err)
-		}
 		if res, err := s.Run(t.Context(), "echo x", []byte("unread")); err != nil || string(res.Stdout) != "x" {
 			t.Fatalf("%+v, %v", res, err)
 		}
