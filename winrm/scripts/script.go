@@ -140,7 +140,9 @@ func load(base string, seen map[string]bool) (string, error) {
 		if code == "" || strings.HasPrefix(code, "#") {
 			continue
 		}
-		b.WriteString(line)
+		// The indentation is for people; it would be a seventh of what a call sends.
+		b.WriteString(code)
+		b.WriteByte('\n')
 	}
 	return b.String(), nil
 }
