@@ -190,7 +190,7 @@ func init() {
 	actors = map[scripts.Script]actor{
 		scripts.Survey: survey, scripts.Readiness: readiness, scripts.Facts: facts, scripts.Installer: installer,
 		scripts.Hop: hop, scripts.Computers: computers, scripts.Registrar: registrar, scripts.Backup: backup,
-		scripts.CMS: cms, scripts.Edge: edge, scripts.Mirror: mirror,
+		scripts.CMS: cms, scripts.Edge: edge, scripts.Mirror: mirror, scripts.PoolFacts: poolFacts,
 		scripts.Stop: stop, scripts.Start: start, scripts.BootMark: bootMark, scripts.Restart: restart, scripts.Mark: markOf,
 		scripts.JobStart: jobStart, scripts.JobRead: jobRead, scripts.JobPoll: jobPoll, scripts.JobVoid: jobVoid, scripts.JobRemove: jobRemove,
 		scripts.Upgrade: upgrade, scripts.Run: runText, scripts.FailoverPool: failoverPool, scripts.FailbackPool: failbackPool,

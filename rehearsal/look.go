@@ -484,6 +484,24 @@ func mirror(c *call) {
 	c.done(r)
 }
 
+// poolFacts is both in one script, neither of which hides the other.
+func poolFacts(c *call) {
+	var r scripts.PoolFactsResult
+	for _, p := range []struct {
+		act  actor
+		part *scripts.Part
+	}{{registrar, &r.Registrar}, {mirror, &r.Mirror}} {
+		inner := *c
+		var err error
+		inner.answer = func(told reply) { *p.part, err = scripts.PartOf(told.out, told.fail) }
+		if p.act(&inner); err != nil {
+			c.fail(typeRuntime, "%v", err)
+			return
+		}
+	}
+	c.done(r)
+}
+
 // boolText is how .NET prints it.
 func boolText(b bool) string {
 	if b {

@@ -1,6 +1,8 @@
 package rehearsal_test
 
 import (
+	"errors"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -219,6 +221,12 @@ func TestSecondHop(t *testing.T) {
 			t.Errorf("%s in a network logon: %+v %v", name, res, err)
 		}
 	}
+	both := run[scripts.PoolFactsResult](t, home, scripts.PoolFacts, scripts.PoolArgs{Pool: pool01})
+	for name, part := range map[scripts.Script]scripts.Part{scripts.Registrar: both.Registrar, scripts.Mirror: both.Mirror} {
+		if !strings.Contains(part.Error, "An operations error occurred") || part.Told != nil && string(part.Told) != "null" {
+			t.Errorf("%s beside the other in a network logon: %+v", name, part)
+		}
+	}
 	if h := run[scripts.HopResult](t, home, scripts.Hop, nil); h.Reaches() || h.LDAP == "" {
 		t.Errorf("hop: %+v", h)
 	}
@@ -272,6 +280,50 @@ func TestSecondHop(t *testing.T) {
 	}
 	r.wait(rehearsal.EventFailedOver, pool01, 1)
 	r.wait(rehearsal.EventFailedBack, pool01, 1)
+}
+
+// What is asked of a pool in one call is what its parts tell alone.
+func TestPoolFacts(t *testing.T) {
+	for sql, principal := range map[string]bool{"principal": true, "mirror": false, "lost": false} {
+		r := serve(t, func(o *rehearsal.Options) {
+			o.Scenario = scenario(t, o.Pool, "start: {sql: "+sql+"}")
+		})
+		s := r.session(fe01)
+		read := func(id string, name scripts.Script, pool string, out any) {
+			t.Helper()
+			task := scripts.Logon{Account: `CONTOSO\lync-task`, Password: func() string { return password }}
+			job(t, s, id, name, scripts.PoolArgs{Pool: pool}, task)
+			st, _ := result(t, s, id)
+			res, err := st.Result()
+			if err == nil {
+				err = res.Into(out)
+			}
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+		}
+		var both scripts.PoolFactsResult
+		var registrar, registrarAlone scripts.RegistrarResult
+		var mirror, mirrorAlone scripts.MirrorResult
+		read("read-both", scripts.PoolFacts, pool01, &both)
+		read("read-registrar", scripts.Registrar, pool01, &registrarAlone)
+		read("read-mirror", scripts.Mirror, pool01, &mirrorAlone)
+		if err := errors.Join(both.Registrar.Into(&registrar), both.Mirror.Into(&mirror)); err != nil {
+			t.Error(err)
+		}
+		if registrar != registrarAlone || !reflect.DeepEqual(mirror, mirrorAlone) || registrar.State != "Active" {
+			t.Errorf("%s: together\n%+v\n%+v\nalone\n%+v\n%+v", sql, registrar, mirror, registrarAlone, mirrorAlone)
+		}
+		if got := mirror.PrimaryIsPrincipal(); got != principal {
+			t.Errorf("%s: the primary is principal: %t", sql, got)
+		}
+		read("read-none", scripts.PoolFacts, "pool09.contoso.com", &both)
+		for _, part := range []scripts.Part{both.Registrar, both.Mirror} {
+			if !strings.Contains(part.Error, "Cannot find pool") {
+				t.Errorf("a pool that is none: %+v", part)
+			}
+		}
+	}
 }
 
 // The backup pool has servers, a readiness and a backup service of its own; what the scenario says of them holds.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/lrun/lrun/winrm/scripts"
+	"github.com/lrun/lrun/winrm/transport"
 )
 
 // mostAsked is on how many servers a pool-wide question is tried: what three refuse, the others refuse as well.
@@ -17,26 +18,114 @@ var errNobody = errors.New("no server answers that could be asked")
 
 // ask runs a cmdlet that reads on other machines on one host after the other until one answers.
 func (s *Servers) ask(ctx context.Context, hosts []string, script scripts.Script, args, out any) error {
-	_, err := s.askFirst(ctx, hosts, script, args, out)
-	return err
-}
-
-// askFirst is ask, and tells who answered.
-func (s *Servers) askFirst(ctx context.Context, hosts []string, script scripts.Script, args, out any) (string, error) {
 	err := errNobody
 	for i, host := range hosts {
 		if i == mostAsked || ctx.Err() != nil {
 			break
 		}
-		if err = s.askOn(ctx, host, script, args, out); err == nil {
-			return host, nil
+		if err = on(host, s.askOn(ctx, host, script, args, out)); err == nil || loginRefused(err) {
+			break
 		}
-		if loginRefused(err) {
-			return "", err
-		}
-		err = fmt.Errorf("%s: %w", host, err)
 	}
-	return "", err
+	return err
+}
+
+// on names the host in an error of it.
+func on(host string, err error) error {
+	if err == nil || loginRefused(err) {
+		return err // which names it
+	}
+	return fmt.Errorf("%s: %w", host, err)
+}
+
+// poolFacts is what one look asks of the pool as a whole. What has an error is not known yet.
+type poolFacts struct {
+	registrar        scripts.RegistrarResult
+	mirror           scripts.MirrorResult
+	errState, errSQL error
+	host             string // that told both; "" where none did
+}
+
+func newPoolFacts() poolFacts { return poolFacts{errState: errNobody, errSQL: errNobody} }
+
+// askFacts asks one host after the other for what is not known yet: for both in one call, since for each of them a process
+// would load the product's module.
+func (s *Servers) askFacts(ctx context.Context, hosts []string, f *poolFacts) {
+	args := scripts.PoolArgs{Pool: s.pool.Name}
+	for i, host := range hosts {
+		if i == mostAsked || ctx.Err() != nil {
+			return
+		}
+		switch {
+		case f.errState != nil && f.errSQL != nil:
+			s.askBoth(ctx, host, args, f)
+		case f.errState != nil:
+			f.errState = on(host, s.askOn(ctx, host, scripts.Registrar, args, &f.registrar))
+		case f.errSQL != nil:
+			f.errSQL = on(host, s.askOn(ctx, host, scripts.Mirror, args, &f.mirror))
+		default:
+			return
+		}
+		if loginRefused(f.errState) || loginRefused(f.errSQL) {
+			return
+		}
+	}
+}
+
+// aloneAfter is how long both are waited for before the registrar is asked for alone beside them.
+const aloneAfter = 30 * time.Second
+
+// askBoth asks a host for both. The cmdlet that connects to the SQL servers may hang where they are gone, and without the
+// state of the pool a night stops: so where the answer does not come soon the registrar is asked for alone beside it, within
+// the same limit, and where it is rubbish after it.
+func (s *Servers) askBoth(ctx context.Context, host string, args scripts.PoolArgs, f *poolFacts) {
+	alone := make(chan registrarAlone, 1)
+	timer := time.AfterFunc(aloneAfter, func() { s.askAlone(host, args, alone) })
+	var both scripts.PoolFactsResult
+	err := s.askOn(ctx, host, scripts.PoolFacts, args, &both)
+	asked := !timer.Stop()
+	if err == nil {
+		f.errState, f.errSQL = on(host, both.Registrar.Into(&f.registrar)), on(host, both.Mirror.Into(&f.mirror))
+		if f.errState == nil && f.errSQL == nil {
+			f.host = host
+		}
+		return
+	}
+	f.errState, f.errSQL = on(host, err), on(host, err)
+	if !asked {
+		if !errors.Is(err, scripts.ErrNoResult) {
+			return
+		}
+		s.askAlone(host, args, alone)
+	}
+	select {
+	case a := <-alone:
+		if a.err == nil || loginRefused(a.err) {
+			f.registrar, f.errState = a.RegistrarResult, a.err
+		}
+	case <-ctx.Done():
+	}
+}
+
+// registrarAlone is what came of asking for it alone.
+type registrarAlone struct {
+	scripts.RegistrarResult
+	err error
+}
+
+// askAlone asks for the registrar in the background: where the call beside it comes back after all, nobody waits for this one,
+// and it is not cut off either, because a task that still runs could not be removed.
+func (s *Servers) askAlone(host string, args scripts.PoolArgs, told chan<- registrarAlone) {
+	begun := s.aside(func() {
+		ctx, cancel := context.WithTimeout(s.life, 2*answerLimit-aloneAfter)
+		defer cancel()
+		var a registrarAlone
+		a.err = s.askOn(ctx, host, scripts.Registrar, args, &a.RegistrarResult)
+		told <- a
+	})
+	if !begun {
+		told <- registrarAlone{err: transport.ErrClosed}
+	}
 }
 
 // mostUnanswered is how many hosts are waited for in vain: the first may be what hangs, and after the second it is the
@@ -140,15 +229,21 @@ func sleepWall(ctx context.Context, d time.Duration) bool {
 
 // forgetLater removes a reading job. Nobody waits for it and its failure harms nobody: the job only read.
 func (s *Servers) forgetLater(host, id string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closing {
-		return
-	}
-	s.background.Go(func() {
+	s.aside(func() {
 		ctx, cancel := context.WithTimeout(s.life, 20*time.Second)
 		defer cancel()
 		var removed struct{}
 		_ = s.reread(ctx, host, scripts.JobRemove, scripts.JobRemoveArgs{ID: id}, &removed)
 	})
+}
+
+// aside does what nobody but Close waits for, and reports whether it does: once that has begun it does not.
+func (s *Servers) aside(do func()) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing {
+		return false
+	}
+	s.background.Go(do)
+	return true
 }

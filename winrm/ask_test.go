@@ -2,25 +2,30 @@ package winrm
 
 import (
 	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/lrun/lrun/interp"
+	"github.com/lrun/lrun/pool"
 	"github.com/lrun/lrun/winrm/scripts"
+	"github.com/lrun/lrun/winrm/transport"
 )
 
-// poolAsks looks at the pool anew, and tells how often each server was asked for the pool's state.
+// poolAsks looks at the pool anew, and tells how often each server was asked for the pool.
 func (f *farm) poolAsks(w *World) (asked [3]int) {
 	f.t.Helper()
 	names := []string{"fe01", "fe02", "fe03"}
 	for i, name := range names {
-		asked[i] = -f.called(name, scripts.Registrar)
+		asked[i] = -f.called(name, scripts.PoolFacts)
 	}
 	if r, _, err := w.poolSurvey(f.t.Context(), ""); err != nil || r.Pool != interp.Active {
 		f.t.Errorf("%+v, %v", r, err)
 	}
 	for i, name := range names {
-		asked[i] += f.called(name, scripts.Registrar)
+		asked[i] += f.called(name, scripts.PoolFacts)
 	}
 	return asked
 }
@@ -62,13 +67,219 @@ func TestAsksAHostThatHangsOnce(t *testing.T) {
 			t.Errorf("the servers are asked %d", got)
 		}
 		f.set("fe01", func(h *host) {
-			h.on[scripts.Registrar] = func(json.RawMessage) (any, error) { return nil, errHangs }
+			h.on[scripts.Registrar] = hangs
 		})
 		if got := f.poolAsks(w); got != [3]int{1, 1, 0} {
 			t.Errorf("fe01 hangs, and the servers are asked %d", got)
 		}
 		if got := f.poolAsks(w); got != [3]int{0, 1, 0} {
 			t.Errorf("fe01 hung the last time, and the servers are asked %d", got)
+		}
+	})
+}
+
+func hangs(json.RawMessage) (any, error) { return nil, errHangs }
+
+func fails(text string) func(json.RawMessage) (any, error) {
+	return func(json.RawMessage) (any, error) { return nil, &scripts.ScriptError{Msg: text} }
+}
+
+func says(value any) func(json.RawMessage) (any, error) {
+	return func(json.RawMessage) (any, error) { return value, nil }
+}
+
+// TestPoolFacts: what one call asks for fails apart, and what one server does not tell the next one does.
+func TestPoolFacts(t *testing.T) {
+	type table = map[scripts.Script]func(json.RawMessage) (any, error)
+	registrarDown, mirrorDown := fails("the registrar is down"), fails("the mirror is down")
+	mirrorOnly, err := scripts.PartOf(scripts.MirrorResult{Databases: []scripts.Database{{Name: "rtcxds", Primary: "Principal"}}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name   string
+		hosts  [3]table // of fe01, fe02, fe03
+		state  interp.PoolState
+		sql    bool
+		err    string // why the state is not known
+		calls  string // what was asked for, by host
+		direct time.Duration
+		task   time.Duration // how long it takes, where it is run in tasks
+	}{
+		{name: "both are told", state: interp.Active, sql: true, calls: "pool-facts; ; "},
+		{
+			name: "the registrar fails on one", hosts: [3]table{{scripts.Registrar: registrarDown}},
+			state: interp.Active, sql: true, calls: "pool-facts; registrar; ",
+		}, {
+			name: "the mirror fails on one", hosts: [3]table{{scripts.Mirror: mirrorDown}},
+			state: interp.Active, sql: true, calls: "pool-facts; mirror; ",
+		}, {
+			name:  "each fails on another one",
+			hosts: [3]table{{scripts.Registrar: registrarDown, scripts.Mirror: mirrorDown}, {scripts.Registrar: registrarDown}},
+			state: interp.Active, sql: true, calls: "pool-facts; pool-facts; registrar",
+		}, {
+			name:  "the registrar fails everywhere",
+			hosts: [3]table{{scripts.Registrar: registrarDown}, {scripts.Registrar: registrarDown}, {scripts.Registrar: registrarDown}},
+			sql:   true, err: "fe03.contoso.com: the registrar is down", calls: "pool-facts; registrar; registrar",
+		}, {
+			name:  "the mirror fails everywhere",
+			hosts: [3]table{{scripts.Mirror: mirrorDown}, {scripts.Mirror: mirrorDown}, {scripts.Mirror: mirrorDown}},
+			state: interp.Active, calls: "pool-facts; mirror; mirror",
+		}, {
+			name:  "the script fails as a whole",
+			hosts: [3]table{{scripts.PoolFacts: fails("no module")}, {scripts.PoolFacts: fails("no module")}, {scripts.PoolFacts: fails("no module")}},
+			err:   "fe03.contoso.com: no module", calls: "pool-facts; pool-facts; pool-facts",
+		}, {
+			name: "the mirror hangs on one", hosts: [3]table{{scripts.Mirror: hangs}},
+			state: interp.Active, sql: true, calls: "pool-facts registrar; mirror; ", direct: answerLimit, task: 2 * answerLimit,
+		}, {
+			name: "the mirror hangs everywhere", hosts: [3]table{{scripts.Mirror: hangs}, {scripts.Mirror: hangs}, {scripts.Mirror: hangs}},
+			state: interp.Active, calls: "pool-facts registrar; mirror; mirror", direct: 3 * answerLimit, task: 6 * answerLimit,
+		}, {
+			name:  "the mirror hangs everywhere, and the registrar fails on one",
+			hosts: [3]table{{scripts.Registrar: registrarDown, scripts.PoolFacts: hangs}, {scripts.Mirror: hangs}, {scripts.Mirror: hangs}},
+			state: interp.Active, calls: "pool-facts registrar; pool-facts registrar; mirror", direct: 3 * answerLimit, task: 6 * answerLimit,
+		}, {
+			name: "one hangs whatever it is asked", hosts: [3]table{{scripts.Registrar: hangs}},
+			state: interp.Active, sql: true, calls: "pool-facts registrar; pool-facts; ", direct: answerLimit + aloneAfter, task: 2 * answerLimit,
+		}, {
+			name: "all hang whatever they are asked", hosts: [3]table{{scripts.Registrar: hangs}, {scripts.Registrar: hangs}, {scripts.Registrar: hangs}},
+			err: "fe03.contoso.com", calls: "pool-facts registrar; pool-facts registrar; pool-facts registrar",
+			direct: 3 * (answerLimit + aloneAfter), task: 6 * answerLimit,
+		}, {
+			name: "a registrar without its state", hosts: [3]table{{scripts.Registrar: says(scripts.RegistrarResult{})}},
+			state: interp.Active, sql: true, calls: "pool-facts; registrar; ",
+		}, {
+			name: "a mirror of another shape", hosts: [3]table{{scripts.Mirror: says([]string{"Principal"})}},
+			state: interp.Active, sql: true, calls: "pool-facts; mirror; ",
+		}, {
+			name: "a registrar left out", hosts: [3]table{{scripts.PoolFacts: says(scripts.PoolFactsResult{Mirror: mirrorOnly})}},
+			state: interp.Active, sql: true, calls: "pool-facts; registrar; ",
+		}, {
+			name: "nothing told", hosts: [3]table{{scripts.PoolFacts: says(scripts.PoolFactsResult{})}},
+			state: interp.Active, sql: true, calls: "pool-facts; pool-facts; ",
+		}, {
+			name: "rubbish", hosts: [3]table{{scripts.PoolFacts: says("rubbish")}},
+			state: interp.Active, sql: true, calls: "pool-facts registrar; mirror; ",
+		}, {
+			name: "a login is refused", hosts: [3]table{{scripts.PoolFacts: func(json.RawMessage) (any, error) {
+				return nil, &transport.AuthError{Host: "fe01.contoso.com", User: "u", Scheme: "NTLM", Reason: "no"}
+			}}},
+			err: "no", calls: "pool-facts; ; ",
+		},
+	} {
+		for _, in := range []struct {
+			name string
+			pool.Identity
+			most time.Duration
+		}{
+			{"directly", pool.Identity{Kind: pool.Direct}, c.direct}, {"in tasks", pool.Identity{Kind: pool.GMSA, Account: `CONTOSO\lrun`}, c.task},
+		} {
+			t.Run(c.name+", "+in.name, func(t *testing.T) {
+				inBubble(t, func(t *testing.T, f *farm) {
+					f.connectAs(in.Identity)
+					for i, acts := range c.hosts {
+						f.set(fmt.Sprintf("fe%02d", i+1), func(h *host) { h.on = acts })
+					}
+					w := f.world(body)
+					defer w.Close()
+					r, _, err := w.poolSurvey(t.Context(), "")
+					if r.Pool != c.state || r.SQL != c.sql || (err != nil) != (c.err != "") || err != nil && !strings.Contains(err.Error(), c.err) {
+						t.Errorf("it reads %s, sql %t, %v; want %s, %t, %q", r.Pool, r.SQL, err, c.state, c.sql, c.err)
+					}
+					if r.Running.Len() != 3 {
+						t.Errorf("%d servers run", r.Running.Len())
+					}
+					if got := f.askedFor(); got != c.calls {
+						t.Errorf("asked for %q, want %q", got, c.calls)
+					}
+					if took := w.Now(); took > in.most+2*time.Second {
+						t.Errorf("it took %s, and may take %s", took, in.most)
+					}
+				})
+			})
+		}
+	}
+}
+
+// connectAs lets cmdlets that reach on to other machines run under another name.
+func (f *farm) connectAs(id pool.Identity) {
+	f.t.Helper()
+	f.pool.Connect.Identity = id
+	var err error
+	if f.servers, err = Connect(f.pool, f.servers.login); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// askedFor lists what the front ends were asked for about the pool, those of each in order. What is asked for once more at
+// once, as after an answer that is none, counts once.
+func (f *farm) askedFor() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var all []string
+	for _, name := range f.pool.Names(f.pool.All()) {
+		var calls []string
+		for _, call := range f.hosts[name].calls {
+			switch scripts.Script(call) {
+			case scripts.PoolFacts, scripts.Registrar, scripts.Mirror:
+				calls = append(calls, call)
+			}
+		}
+		all = append(all, strings.Join(slices.Compact(calls), " "))
+	}
+	return strings.Join(all, "; ")
+}
+
+// TestWhoToldBothIsAskedFirst: a server that does not tell both is not the one that is asked first in the next look.
+func TestWhoToldBothIsAskedFirst(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *farm) {
+		w := f.world(body)
+		defer w.Close()
+		look := func(what, first string) {
+			t.Helper()
+			if r, _, err := w.poolSurvey(t.Context(), ""); err != nil || r.Pool != interp.Active || !r.SQL {
+				t.Errorf("%s: %+v, %v", what, r, err)
+			}
+			if got := w.answersForPool(); got != first {
+				t.Errorf("%s: %q is asked first", what, got)
+			}
+		}
+		f.set("fe01", func(h *host) { h.on[scripts.Registrar] = fails("the registrar is down") })
+		look("two have told it", "")
+		f.set("fe01", func(h *host) {
+			h.on = map[scripts.Script]func(json.RawMessage) (any, error){scripts.Mirror: fails("the mirror is down")}
+		})
+		look("two have told it the other way", "")
+		f.set("fe01", func(h *host) { h.on[scripts.PoolFacts] = fails("no module") })
+		look("the second has told both", "fe02.contoso.com")
+		f.set("fe02", func(h *host) { h.on[scripts.Mirror] = hangs })
+		f.set("fe01", func(h *host) { h.on = nil })
+		look("it has told one", "")
+		look("the first tells both", "fe01.contoso.com")
+	})
+}
+
+// TestASlowAnswerIsEnough: a call that is slow and comes back is not kept waiting by the one that was made beside it.
+func TestASlowAnswerIsEnough(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *farm) {
+		f.set("fe01", func(h *host) {
+			h.delay = map[scripts.Script]time.Duration{scripts.PoolFacts: aloneAfter + 5*time.Second, scripts.Registrar: answerLimit - time.Second}
+		})
+		w := f.world(body)
+		defer w.Close()
+		if r, _, err := w.poolSurvey(t.Context(), ""); err != nil || r.Pool != interp.Active || !r.SQL {
+			t.Errorf("%+v, %v", r, err)
+		}
+		if took := w.Now(); took > aloneAfter+6*time.Second {
+			t.Errorf("it took %s", took)
+		}
+		if got := w.answersForPool(); got != "fe01.contoso.com" {
+			t.Errorf("%q is asked first", got)
+		}
+		time.Sleep(answerLimit)
+		if got := f.askedFor(); got != "pool-facts registrar; ; " {
+			t.Errorf("asked for %q", got)
 		}
 	})
 }

@@ -180,16 +180,16 @@ func (s *Servers) discoverPool(ctx context.Context, l *Live, found []string) {
 		hosts = s.anyHost()
 	}
 	var ready scripts.ReadinessResult
-	var registrar scripts.RegistrarResult
-	var mirror scripts.MirrorResult
+	facts := newPoolFacts()
 	var backup scripts.BackupResult
 	var errs [4]error
 	var all sync.WaitGroup
 	all.Go(func() { _, errs[0] = s.askReadiness(ctx, found, &ready) })
-	args := scripts.PoolArgs{Pool: s.pool.Name}
-	all.Go(func() { errs[1] = s.ask(ctx, hosts, scripts.Registrar, args, &registrar) })
-	all.Go(func() { errs[2] = s.ask(ctx, hosts, scripts.Mirror, args, &mirror) })
-	all.Go(func() { errs[3] = s.ask(ctx, hosts, scripts.Backup, args, &backup) })
+	all.Go(func() {
+		s.askFacts(ctx, hosts, &facts)
+		errs[1], errs[2] = facts.errState, facts.errSQL
+	})
+	all.Go(func() { errs[3] = s.ask(ctx, hosts, scripts.Backup, scripts.PoolArgs{Pool: s.pool.Name}, &backup) })
 	all.Wait()
 	for i, what := range []string{"the readiness", "the state of the pool", "the state of its databases", "its pairing"} {
 		if errs[i] != nil {
@@ -199,8 +199,10 @@ func (s *Servers) discoverPool(ctx context.Context, l *Live, found []string) {
 	if errs[0] == nil {
 		l.takeReadiness(s.pool, &ready)
 	}
-	l.Pool = poolState(registrar.State)
-	l.SQL = errs[2] == nil && mirror.PrimaryIsPrincipal()
+	if errs[1] == nil {
+		l.Pool = poolState(facts.registrar.State)
+	}
+	l.SQL = errs[2] == nil && facts.mirror.PrimaryIsPrincipal()
 	if errs[3] == nil {
 		l.Backup, l.paired = strings.ToLower(clean(backup.BackupPool)), backup.BackupPool != "" || strings.TrimSpace(backup.Relation) == ""
 		if !l.paired {

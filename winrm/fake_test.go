@@ -46,7 +46,8 @@ type host struct {
 	calls    []string // the scripts that were run, in order
 
 	// on replaces or adds what a script does. Where it returns nil the table's own answer follows.
-	on map[scripts.Script]func(args json.RawMessage) (out any, err error)
+	on    map[scripts.Script]func(args json.RawMessage) (out any, err error)
+	delay map[scripts.Script]time.Duration // how much longer a script takes
 	// job begins a job's work; it returns the result after which time.
 	job map[scripts.Script]func() (time.Duration, any, *scripts.ScriptError)
 }
@@ -126,8 +127,11 @@ func (h *host) Run(ctx context.Context, _ string, stdin []byte) (transport.Resul
 	if err != nil {
 		return transport.Result{}, err
 	}
+	h.farm.mu.Lock()
+	takes := 10*time.Millisecond + h.delay[req.Name]
+	h.farm.mu.Unlock()
 	select {
-	case <-time.After(10 * time.Millisecond):
+	case <-time.After(takes):
 	case <-ctx.Done():
 		return transport.Result{}, &transport.Error{Host: h.name, Op: "receive", State: transport.InDoubt, Err: context.Cause(ctx)}
 	}
@@ -161,6 +165,11 @@ func (h *host) answer(req scripts.Request) (any, error) {
 		return nil, h.silent
 	}
 	h.calls = append(h.calls, string(req.Name))
+	return h.act(req)
+}
+
+// act is what a script does here. The caller holds the farm's lock.
+func (h *host) act(req scripts.Request) (any, error) {
 	if act := h.on[req.Name]; act != nil {
 		if out, err := act(req.Args); out != nil || err != nil {
 			return out, err
@@ -180,6 +189,8 @@ func (h *host) usual(req scripts.Request) (any, error) {
 		return scripts.RegistrarResult{State: "Active"}, nil
 	case scripts.Mirror:
 		return scripts.MirrorResult{Databases: []scripts.Database{{Name: "rtcxds", Primary: "Principal"}}}, nil
+	case scripts.PoolFacts:
+		return h.poolFacts(req.Args)
 	case scripts.Computers:
 		return scripts.ComputersResult{Computers: []string{"b01.contoso.com", "b02.contoso.com"}}, nil
 	case scripts.Backup:
@@ -203,6 +214,8 @@ func (h *host) usual(req scripts.Request) (any, error) {
 		return h.restart(req.Args), nil
 	case scripts.JobStart:
 		return h.jobStart(req.Args)
+	case scripts.JobRead:
+		return h.jobRead(req.Args)
 	case scripts.JobPoll:
 		var a scripts.JobPollArgs
 		_ = json.Unmarshal(req.Args, &a)
@@ -266,6 +279,45 @@ func (h *host) restart(raw json.RawMessage) scripts.RestartResult {
 		})
 	})
 	return scripts.RestartResult{Asked: true, Boot: h.boot, Nonce: h.nonce}
+}
+
+// poolFacts is both in one script: what the two of them do here alone.
+func (h *host) poolFacts(raw json.RawMessage) (any, error) {
+	var r scripts.PoolFactsResult
+	for s, part := range map[scripts.Script]*scripts.Part{scripts.Registrar: &r.Registrar, scripts.Mirror: &r.Mirror} {
+		out, err := h.act(scripts.Request{Name: s, Args: raw})
+		var fail *scripts.ScriptError
+		if err != nil && !errors.As(err, &fail) {
+			return nil, err
+		}
+		if *part, err = scripts.PartOf(out, fail); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+// jobRead is a task that reads: it ends at once, or never.
+func (h *host) jobRead(raw json.RawMessage) (any, error) {
+	var a scripts.JobReadArgs
+	_ = json.Unmarshal(raw, &a)
+	req, err := a.JobRequest()
+	if err != nil {
+		return nil, err
+	}
+	h.calls = append(h.calls, string(req.Name))
+	j := scripts.JobStatus{Begun: true, BegunBoot: h.boot, Boot: h.boot, Task: "running", Exists: true}
+	out, err := h.act(req)
+	if errors.Is(err, errHangs) {
+		h.jobs[a.ID] = &j
+		return j, nil
+	}
+	var fail *scripts.ScriptError
+	if err != nil && !errors.As(err, &fail) {
+		return nil, err
+	}
+	j.Task, j.Exists = "ready", false
+	return j, j.SetResult(out, fail)
 }
 
 func (h *host) jobStart(raw json.RawMessage) (any, error) {

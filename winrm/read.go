@@ -128,7 +128,7 @@ func (s *seen) reading(version string) interp.Reading {
 // poolSurvey looks at the servers, and at the pool through one of them. The one that answered for the pool last is asked
 // for it while the servers are looked at; where it does not answer now, others are asked that do.
 func (w *World) poolSurvey(ctx context.Context, version string) (interp.Reading, seen, error) {
-	facts := poolFacts{errState: errNobody, errSQL: errNobody}
+	facts := newPoolFacts()
 	var early sync.WaitGroup
 	changes, host := w.changes.Load(), w.answersForPool()
 	if host != "" {
@@ -151,33 +151,12 @@ func (w *World) poolSurvey(ctx context.Context, version string) (interp.Reading,
 	return r, s, facts.errState
 }
 
-// poolFacts is what one look asks of the pool as a whole. What has an error is not known yet.
-type poolFacts struct {
-	registrar        scripts.RegistrarResult
-	mirror           scripts.MirrorResult
-	errState, errSQL error
-	host             string // that told the registrar
-}
-
-// askFacts asks for what is not known yet.
-func (w *World) askFacts(ctx context.Context, hosts []string, f *poolFacts) {
-	args := scripts.PoolArgs{Pool: w.pool.Name}
-	var both sync.WaitGroup
-	if f.errState != nil {
-		both.Go(func() { f.host, f.errState = w.askFirst(ctx, hosts, scripts.Registrar, args, &f.registrar) })
-	}
-	if f.errSQL != nil {
-		both.Go(func() { f.errSQL = w.ask(ctx, hosts, scripts.Mirror, args, &f.mirror) })
-	}
-	both.Wait()
-}
-
-// keepAnswered keeps who is asked first in the next look: a server that tells both, and that serves, where nothing has begun
+// keepAnswered keeps who is asked first in the next look: a server that told both, and that serves, where nothing has begun
 // or ended since the look began. On one that does not serve, nothing of the product is loaded while others do: an installer
 // may be at its files.
 func (w *World) keepAnswered(f *poolFacts, s *seen, changes int64) {
 	host := ""
-	if i, ok := w.pool.Server(f.host); ok && f.errState == nil && f.errSQL == nil && s.running().Has(i) && w.changes.Load() == changes {
+	if i, ok := w.pool.Server(f.host); ok && s.running().Has(i) && w.changes.Load() == changes {
 		host = f.host
 	}
 	w.Servers.mu.Lock()

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/lrun/lrun/interp"
+	"github.com/lrun/lrun/pool"
 	"github.com/lrun/lrun/winrm/scripts"
 	"github.com/lrun/lrun/winrm/transport"
 )
@@ -116,6 +117,31 @@ func TestServersHangBeforeTheReading(t *testing.T) {
 		if ev := f.end(w, later); ev.Reading.State != interp.Unread || ev.At > 4*time.Minute {
 			t.Errorf("with more time: %s after %s", ev.Reading.State, ev.At)
 		}
+	})
+}
+
+// TestAHungMirrorHidesNothing: SQL servers that are gone, and a cmdlet that hangs at them, end no look and no reading. The state of
+// the pool is known, and that the primary is principal is not.
+func TestAHungMirrorHidesNothing(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *farm) {
+		f.connectAs(pool.Identity{Kind: pool.GMSA, Account: `CONTOSO\lrun`})
+		w := f.world(body)
+		defer w.Close()
+		look := effect(w, interp.Read, interp.Pool, 10*time.Minute)
+		look.Action = interp.Survey
+		if ev := f.end(w, look); ev.Outcome != interp.Done || ev.Reading.Pool != interp.Active || !ev.Reading.SQL {
+			t.Errorf("before: it ended %s, %q: %+v", ev.Outcome, ev.Text, ev.Reading)
+		}
+		f.every(scripts.Mirror, hangs)
+		for _, a := range []interp.Action{interp.Survey, interp.Read} {
+			time.Sleep(time.Minute)
+			look.ID.Phase, look.Action = look.ID.Phase+1, a
+			ev := f.end(w, look)
+			if ev.Outcome != interp.Done || ev.Bound || ev.Text != "" || ev.Reading.Pool != interp.Active || ev.Reading.SQL || ev.Reading.Running.Len() != 3 {
+				t.Errorf("%s: it ended %s, bound %t, %q: %+v", a, ev.Outcome, ev.Bound, ev.Text, ev.Reading)
+			}
+		}
+		time.Sleep(time.Minute) // what is removed in the background
 	})
 }
 

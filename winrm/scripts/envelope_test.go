@@ -34,6 +34,7 @@ var fields = []struct {
 	{CMS, CMSArgs{}, CMSResult{}},
 	{Edge, nil, EdgeResult{}},
 	{Mirror, PoolArgs{}, MirrorResult{}},
+	{PoolFacts, PoolArgs{}, PoolFactsResult{}},
 	{Computers, ComputersArgs{}, ComputersResult{}},
 	{JobStart, JobStartArgs{}, JobStarted{}},
 	{JobRead, JobReadArgs{}, JobStatus{}},
@@ -54,7 +55,7 @@ var fields = []struct {
 	}{}, Done{}},
 }
 
-// jsonNames lists the JSON names of a struct, those of the structs in its lists included.
+// jsonNames lists the JSON names of a struct, those of the structs in it and in its lists included.
 func jsonNames(v any) []string {
 	if v == nil {
 		return nil
@@ -71,8 +72,12 @@ func jsonNames(v any) []string {
 			continue
 		}
 		names = append(names, name)
-		if ft := t.Field(i).Type; ft.Kind() == reflect.Slice && ft.Elem().Kind() == reflect.Struct {
-			names = append(names, jsonNames(reflect.Zero(ft.Elem()).Interface())...)
+		ft := t.Field(i).Type
+		if ft.Kind() == reflect.Slice {
+			ft = ft.Elem()
+		}
+		if ft.Kind() == reflect.Struct {
+			names = append(names, jsonNames(reflect.Zero(ft).Interface())...)
 		}
 	}
 	return names
@@ -624,5 +629,39 @@ func TestPoolFactsFailClosed(t *testing.T) {
 	cms.Stores[1].Active = "True"
 	if _, err := cms.ActivePool(); err == nil {
 		t.Error("two active stores pass")
+	}
+	for body, want := range map[string]struct {
+		state, sql bool   // told
+		script     string // what the registrar's script says of its failure
+	}{
+		`{"registrar":{"told":{"state":"Active"},"error":""},"mirror":{"told":{"mirroring":true},"error":""}}`: {state: true, sql: true},
+		`{"registrar":{"told":null,"error":"no"},"mirror":{"told":{"mirroring":true},"error":""}}`:             {sql: true, script: "no"},
+		`{"registrar":{"told":{"state":"Active"},"error":""},"mirror":{"told":null,"error":"no"}}`:             {state: true},
+		`{"registrar":{"told":{"state":"Active"},"error":"no"},"mirror":{"told":{},"error":"no"}}`:             {script: "no"},
+		`{"registrar":{"told":null,"error":"no"},"mirror":{"told":null,"error":"no"}}`:                         {script: "no"},
+		`{"registrar":{"told":null,"error":""},"mirror":{"told":null,"error":""}}`:                             {},
+		`{"registrar":{"told":{"state":""},"error":""},"mirror":{"told":{"databases":3},"error":""}}`:          {},
+		`{"registrar":{"told":"Active"},"mirror":{"told":[{"mirroring":true}]}}`:                               {},
+		`{}`: {},
+	} {
+		r, err := Decode([]byte(line(testNonce, `{"ok":true,"out":[`+body+`]}`)), testNonce)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var both PoolFactsResult
+		if err := r.Into(&both); err != nil {
+			t.Errorf("%s: %v", body, err)
+		}
+		errState, errSQL := both.Registrar.Into(&RegistrarResult{}), both.Mirror.Into(&MirrorResult{})
+		if (errState == nil) != want.state || (errSQL == nil) != want.sql {
+			t.Errorf("%s: %v, %v", body, errState, errSQL)
+		}
+		var said *ScriptError
+		if errors.As(errState, &said) != (want.script != "") || said != nil && said.Msg != want.script {
+			t.Errorf("%s: %v", body, errState)
+		}
+		if errState != nil && said == nil && !errors.Is(errState, ErrNoResult) {
+			t.Errorf("%s: %v", body, errState)
+		}
 	}
 }

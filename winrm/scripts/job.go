@@ -89,7 +89,7 @@ func (s Script) IsJob() bool {
 // store. A network logon without delegation cannot do that, so that it may be run as a job too, under an account that can.
 func (s Script) Hops() bool {
 	switch s {
-	case Registrar, Backup, CMS, Edge, Mirror, Computers, Hop:
+	case Registrar, Backup, CMS, Edge, Mirror, PoolFacts, Computers, Hop:
 		return true
 	}
 	return false

@@ -243,9 +243,29 @@ func TestCmdletsThatChangeSomethingComeToTheirEnd(t *testing.T) {
 
 // The settings of a pool are not asked for by name: where it has none of its own that is an error, and means nothing.
 func TestThePoolStateIsAskedForByScope(t *testing.T) {
-	text := Registrar.Text()
-	if strings.Contains(text, "Get-CsRegistrarConfiguration -Identity") || !strings.Contains(text, "Get-CsRegistrarConfiguration -Filter 'service:*'") {
-		t.Error("it is asked for by name")
+	for _, s := range []Script{Registrar, PoolFacts} {
+		text := s.Text()
+		if strings.Contains(text, "Get-CsRegistrarConfiguration -Identity") || !strings.Contains(text, "Get-CsRegistrarConfiguration -Filter 'service:*'") {
+			t.Errorf("%s asks for it by name", s)
+		}
+	}
+}
+
+// Of the two that are asked in one process neither hides the other: each stands in a try of its own, the registrar's first,
+// and nothing that can fail comes between them or after them.
+func TestThePartsOfThePoolFactsFailApart(t *testing.T) {
+	_, after, _ := strings.Cut(sources(t)["ps/pool-facts.ps1"], "$null = Import-LrunModule\n")
+	part := func(name, cmdlet string) string {
+		return "try {\n    $answer." + name + ".told = " + cmdlet + " $a.pool\n} catch {\n    $answer." + name + ".error = [string]$_.Exception.Message\n}\n"
+	}
+	if !strings.HasSuffix(after, "\n"+part("registrar", "Get-LrunRegistrar")+part("mirror", "Get-LrunMirror")+"$answer\n") {
+		t.Errorf("it does not end with the two, each in its try:\n%s", after)
+	}
+	for part, alone := range map[string]Script{"lib-registrar": Registrar, "lib-mirror": Mirror} {
+		text, err := load(part, map[string]bool{})
+		if err != nil || !strings.Contains(PoolFacts.Text(), text) || !strings.Contains(alone.Text(), text) {
+			t.Errorf("%s is not the same in both (%v)", part, err)
+		}
 	}
 }
 

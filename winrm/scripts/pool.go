@@ -1,6 +1,7 @@
 package scripts
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -221,6 +222,39 @@ func (r *MirrorResult) PrimaryIsPrincipal() bool {
 		}
 	}
 	return len(r.Stores) > 0
+}
+
+// PoolFactsResult is what Registrar and Mirror tell of one pool.
+type PoolFactsResult struct {
+	Registrar Part `json:"registrar"` // RegistrarResult
+	Mirror    Part `json:"mirror"`    // MirrorResult
+}
+
+// Part is what a script tells that could as well have been asked for alone. It is decoded for itself, so that neither an error
+// nor rubbish hides what the other parts tell.
+type Part struct {
+	Told  json.RawMessage `json:"told"`  // null where it failed
+	Error string          `json:"error"` // why; "" where it did not
+}
+
+// Into decodes the part, and fails as [Result.Into] does where it had been asked for alone.
+func (p Part) Into(v any) error {
+	switch {
+	case p.Error != "":
+		return &ScriptError{Msg: p.Error}
+	case len(p.Told) == 0, string(p.Told) == "null":
+		return fmt.Errorf("%w: neither an answer nor why there is none", ErrNoResult)
+	}
+	return Result{OK: true, Out: []json.RawMessage{p.Told}}.Into(v)
+}
+
+// PartOf makes a part of what a script of its own would have returned, for simulated servers.
+func PartOf(out any, failure *ScriptError) (Part, error) {
+	if failure != nil {
+		return Part{Error: failure.Msg}, nil
+	}
+	raw, err := json.Marshal(out)
+	return Part{Told: raw}, err
 }
 
 // ComputersArgs asks for the servers of a pool.

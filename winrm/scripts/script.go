@@ -34,6 +34,8 @@ const (
 	Mirror    Script = "mirror"    // PoolArgs → MirrorResult
 	Computers Script = "computers" // ComputersArgs → ComputersResult
 
+	PoolFacts Script = "pool-facts" // PoolArgs → PoolFactsResult: what Registrar and Mirror tell
+
 	JobStart  Script = "job-start"  // JobStartArgs → JobStarted
 	JobRead   Script = "job-read"   // JobReadArgs → JobStatus
 	JobPoll   Script = "job-poll"   // JobPollArgs → JobStatus
