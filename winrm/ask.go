@@ -44,18 +44,21 @@ type poolFacts struct {
 	mirror           scripts.MirrorResult
 	errState, errSQL error
 	host             string // that told both; "" where none did
+	asked            int    // how many hosts were
 }
 
 func newPoolFacts() poolFacts { return poolFacts{errState: errNobody, errSQL: errNobody} }
 
 // askFacts asks one host after the other for what is not known yet: for both in one call, since for each of them a process
-// would load the product's module.
+// would load the product's module. Those that were asked before count: one cmdlet that hangs on every host must not outlast the
+// bound of a survey, with all that is known by then.
 func (s *Servers) askFacts(ctx context.Context, hosts []string, f *poolFacts) {
 	args := scripts.PoolArgs{Pool: s.pool.Name}
-	for i, host := range hosts {
-		if i == mostAsked || ctx.Err() != nil {
+	for _, host := range hosts {
+		if f.asked == mostAsked || ctx.Err() != nil {
 			return
 		}
+		f.asked++
 		switch {
 		case f.errState != nil && f.errSQL != nil:
 			s.askBoth(ctx, host, args, f)
