@@ -105,6 +105,7 @@ type Explorer struct {
 	shards [shardCount]shard
 	depth  int
 
+	team    *team
 	workers []*worker
 	chunks  []chunk
 

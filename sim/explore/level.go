@@ -1,9 +1,8 @@
 package explore
 
 import (
+	"runtime"
 	"slices"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/lrun/lrun/interp"
@@ -23,8 +22,8 @@ func (e *Explorer) level() {
 	for _, wk := range e.workers {
 		wk.turnOver(e.depth)
 	}
-	e.parallel(len(e.chunks), func(wk *worker, i int) { wk.expand(e, &e.chunks[i]) })
-	e.parallel(shardCount, func(wk *worker, s int) { wk.take(e, s) })
+	e.team.do(len(e.chunks), func(who, i int) { e.workers[who].expand(e, &e.chunks[i]) })
+	e.team.do(shardCount, func(who, s int) { e.workers[who].take(e, s) })
 	for _, wk := range e.workers {
 		e.transitions += wk.transitions
 		wk.transitions = 0
@@ -98,6 +97,7 @@ func (wk *worker) turnOver(depth int) {
 
 // crew makes the workers.
 func (e *Explorer) crew() {
+	e.team = newTeam(e.x.opts.Workers, lookouts(e.x.opts.Workers, runtime.GOMAXPROCS(0)))
 	for i := range e.x.opts.Workers {
 		wk := &worker{number: uint32(i), m: e.x.machine(), cover: ownLines(len(e.cover)), seen: ownLines(len(e.seen))}
 		wk.m.Cover(wk.cover)
@@ -111,12 +111,8 @@ func (e *Explorer) crew() {
 	}
 }
 
-// ownLines makes room for n marks that shares no cache line with anything else: where two workers write to one line all the
-// time, each waits for the other.
-func ownLines(n int) []bool {
-	const line = 128 // some processors fetch two lines of 64 at once
-	return make([]bool, n+2*line)[line:][:n]
-}
+// ownLines makes room for n marks that shares no line with anything else.
+func ownLines(n int) []bool { return make([]bool, n+2*line)[line:][:n] }
 
 // dismiss gathers what the workers have seen.
 func (e *Explorer) dismiss() {
@@ -128,23 +124,8 @@ func (e *Explorer) dismiss() {
 			e.seen[i] = e.seen[i] || c
 		}
 	}
-	e.workers, e.chunks = nil, nil
-}
-
-// parallel calls f for 0 to n-1, each once, on all workers.
-func (e *Explorer) parallel(n int, f func(*worker, int)) {
-	var next atomic.Int64
-	work := func(wk *worker) {
-		for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
-			f(wk, i)
-		}
-	}
-	var wg sync.WaitGroup
-	for _, wk := range e.workers[1:min(len(e.workers), max(n, 1))] {
-		wg.Go(func() { work(wk) })
-	}
-	work(e.workers[0])
-	wg.Wait()
+	e.team.dismiss()
+	e.workers, e.chunks, e.team = nil, nil, nil
 }
 
 // expand makes every choice in every state of a chunk.
