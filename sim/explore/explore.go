@@ -39,7 +39,7 @@ var ErrTooLarge = errors.New("more states than the limit")
 const shardCount = 16
 
 // chunkSize is how many states one worker takes at a time.
-const chunkSize = 64
+const chunkSize = 32
 
 // node is a state of the whole: the machine and its world.
 type node struct {
