@@ -6,11 +6,12 @@ import "sync/atomic"
 // and less. To wake somebody takes a good part of that, so that between two rounds the members look out for the next one for
 // a while before they sleep.
 type team struct {
-	members  []*member // the first is whoever calls do and each
+	members  []*member // the first is whoever calls do
 	lookouts int       // how often a member looks before it sleeps
 
 	// Of the round under way. They are written between two rounds.
-	work func(who int)
+	f    func(who, i int)
+	n    int
 	over bool
 
 	_     [line]byte
@@ -72,27 +73,11 @@ func (t *team) do(n int, f func(who, i int)) {
 		}
 		return
 	}
+	t.f, t.n = f, n
 	t.next.Store(0)
-	t.play(part, func(who int) {
-		for i := int(t.next.Add(1)) - 1; i < n; i = int(t.next.Add(1)) - 1 {
-			f(who, i)
-		}
-	})
-}
-
-// each calls f once for each member, by that member, and returns when all are done.
-func (t *team) each(f func(who int)) { t.play(t.size(), f) }
-
-// play plays a round, in which the first members take part.
-func (t *team) play(part int, work func(who int)) {
-	if part == 1 {
-		work(0)
-		return
-	}
-	t.work = work
 	t.busy.Store(int64(part))
 	t.begin(part)
-	t.end(0)
+	t.work(0)
 	t.members[0].await(t.lookouts, func() bool { return t.busy.Load() == 0 })
 }
 
@@ -104,9 +89,11 @@ func (t *team) begin(part int) {
 	}
 }
 
-// end does a member's work of the round.
-func (t *team) end(who int) {
-	t.work(who)
+// work does pieces of the round until all are taken.
+func (t *team) work(who int) {
+	for i := int(t.next.Add(1)) - 1; i < t.n; i = int(t.next.Add(1)) - 1 {
+		t.f(who, i)
+	}
 	if t.busy.Add(-1) == 0 {
 		t.members[0].rouse()
 	}
@@ -124,7 +111,7 @@ func (t *team) takePart(who int) {
 			return
 		}
 		last = t.round.Load() // no other begins before this one has ended
-		t.end(who)
+		t.work(who)
 	}
 }
 
