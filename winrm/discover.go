@@ -165,7 +165,9 @@ func liveServer(name string, s status, err error) LiveServer {
 	for _, p := range s.Pending {
 		v.Pending = append(v.Pending, clean(p))
 	}
-	v.Disabled = s.disabled()
+	if f, ok := s.service(frontEnd); ok {
+		v.Disabled = f.Start == "Disabled"
+	}
 	v.NotRunning = s.missing(s.automatic())
 	if err := s.readable(); err != nil {
 		v.NotRunning = []string{why(err)}

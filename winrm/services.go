@@ -58,12 +58,6 @@ func (s status) active() bool {
 	return okF && okH && f.State == "Running" && h.State == "Running"
 }
 
-// disabled reports whether the server was failed over, or somebody has disabled its services.
-func (s status) disabled() bool {
-	f, ok := s.service(frontEnd)
-	return ok && f.Start == "Disabled"
-}
-
 // in lists the services of the product in one of the states.
 func (s status) in(states ...string) []string {
 	var list []string

@@ -15,11 +15,7 @@ const tellDrain = 10 * time.Minute
 // stop stops the services of a server: draining, or at once. Asking twice does no harm.
 func (t *task) stop(ctx context.Context) result {
 	graceful := t.in.Graceful
-	s, r := t.before, (*result)(nil)
-	// How many sessions a hard stop cuts is counted as it begins.
-	if s.SurveyResult == nil || s.readable() != nil || len(s.notStopped()) == 0 || !graceful {
-		s, r = t.firstLook(ctx)
-	}
+	s, r := t.firstLook(ctx)
 	if r != nil {
 		return *r
 	}
@@ -146,7 +142,6 @@ func (t *task) untilStopped(ctx context.Context) *result {
 		case s.readable() != nil:
 			t.note("the services cannot be read: %s", why(s.readable()))
 		case len(s.toStop()) == 0:
-			t.after = serverLook{s, t.w.clock.now()}
 			r = done("")
 			return &r
 		default:
@@ -222,19 +217,15 @@ func (t *task) lookServer(ctx context.Context) (status, *result) {
 
 // start starts the services and waits until they run. Asking twice does no harm.
 func (t *task) start(ctx context.Context) result {
-	expected := t.w.expected(t.server())
-	s, r := t.before, (*result)(nil)
-	if s.SurveyResult == nil || s.readable() != nil || len(s.missing(expected)) == 0 || s.disabled() {
-		s, r = t.firstLook(ctx)
-		expected = t.w.expected(t.server())
-	}
+	s, r := t.firstLook(ctx)
 	if r != nil {
 		return *r
 	}
+	expected := t.w.expected(t.server())
 	if len(s.missing(expected)) == 0 {
 		return done("")
 	}
-	if s.disabled() {
+	if f, ok := s.service(frontEnd); ok && f.Start == "Disabled" {
 		return failed("the services are disabled; Invoke-CsComputerFailBack enables them")
 	}
 	if !t.e.Attach || len(s.starting()) == 0 {

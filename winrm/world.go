@@ -55,8 +55,7 @@ type World struct {
 	wake     chan struct{} // holds a token while the queue may have grown
 	flight   map[interp.EffectID]*task
 	looked   *recentLook // by the last survey; nil once a reading has gone by it
-	last     lastSeen
-	finished []endedJob // jobs whose end has been told, and may be in the journal by the next call of Next
+	finished []endedJob  // jobs whose end has been told, and may be in the journal by the next call of Next
 }
 
 var _ interp.World = (*World)(nil)
@@ -72,7 +71,6 @@ func NewWorld(s *Servers, o Options) *World {
 	w := &World{
 		Servers: s, opts: o, prog: o.Program, clock: newClock(o.From, s.scale()),
 		wake: make(chan struct{}, 1), flight: map[interp.EffectID]*task{},
-		last: lastSeen{ended: map[int8]serverLook{}, begun: map[int8]int{}},
 	}
 	w.ctx, w.cancel = context.WithCancel(context.Background())
 	return w
@@ -94,10 +92,6 @@ type task struct {
 	began   time.Duration
 	cancel  context.CancelCauseFunc
 
-	before status     // its server, as it was seen just before the action; empty where nobody has looked
-	nth    int        // it is the nth action on its server
-	after  serverLook // its server at the end of the action, as the task itself has seen it
-
 	mu   sync.Mutex
 	last string // what was seen last: why it has not ended yet
 }
@@ -107,9 +101,6 @@ var errSuperseded = errors.New("another action on the server took its place")
 
 // Start takes effects and does not block.
 func (w *World) Start(effects []interp.Effect) {
-	w.mu.Lock()
-	around := w.fresh()
-	w.mu.Unlock()
 	for _, e := range effects {
 		pc := e.ID.PC
 		if e.Action == interp.Look {
@@ -123,7 +114,6 @@ func (w *World) Start(effects []interp.Effect) {
 		t.cancel = cancel
 		w.mu.Lock()
 		w.supersede(t)
-		w.seenBefore(t, around)
 		if e.Action.Changes() {
 			w.changes.Add(1)
 			w.doneTo(e.Server)
@@ -271,7 +261,6 @@ func (w *World) tell(ev interp.Event) {
 	if ev.Kind == interp.Ended {
 		if t := w.flight[ev.ID]; t != nil && (t.e.Action.Changes() || t.e.Action == interp.Look) {
 			w.changes.Add(1)
-			w.keepEnded(t)
 		}
 		delete(w.flight, ev.ID)
 	}
