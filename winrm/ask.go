@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/lrun/lrun/winrm/scripts"
-	"github.com/lrun/lrun/winrm/transport"
 )
 
 // mostAsked is on how many servers a pool-wide question is tried: what three refuse, the others refuse as well.
@@ -65,7 +64,7 @@ func (s *Servers) askFacts(ctx context.Context, hosts []string, f *poolFacts) {
 		case f.errState != nil:
 			f.errState = on(host, s.askOn(ctx, host, scripts.Registrar, args, &f.registrar))
 		case f.errSQL != nil:
-			f.errSQL = on(host, s.askOn(ctx, host, scripts.Mirror, args, &f.mirror))
+			s.askSQL(ctx, host, args, f)
 		default:
 			return
 		}
@@ -75,18 +74,18 @@ func (s *Servers) askFacts(ctx context.Context, hosts []string, f *poolFacts) {
 	}
 }
 
-// aloneAfter is how long both are waited for before the registrar is asked for alone beside them.
-const aloneAfter = 30 * time.Second
+// sqlLimit is how long a cmdlet that connects to the SQL servers is waited for: it may hang where they are gone.
+const sqlLimit = 60 * time.Second
 
-// askBoth asks a host for both. The cmdlet that connects to the SQL servers may hang where they are gone, and without the
-// state of the pool a night stops: so where the answer does not come soon the registrar is asked for alone beside it, within
-// the same limit, and where it is rubbish after it.
+// askBoth asks a host for both, and where that does not come, or is rubbish, for the registrar alone within what is left of the
+// host's limit: without the state of the pool a night stops.
 func (s *Servers) askBoth(ctx context.Context, host string, args scripts.PoolArgs, f *poolFacts) {
-	alone := make(chan registrarAlone, 1)
-	timer := time.AfterFunc(aloneAfter, func() { s.askAlone(host, args, alone) })
+	ctx, cancel := context.WithTimeout(ctx, 2*answerLimit)
+	defer cancel()
+	limited, cancel := context.WithTimeout(ctx, sqlLimit)
+	defer cancel()
 	var both scripts.PoolFactsResult
-	err := s.askOn(ctx, host, scripts.PoolFacts, args, &both)
-	asked := !timer.Stop()
+	err := s.askOn(limited, host, scripts.PoolFacts, args, &both)
 	if err == nil {
 		f.errState, f.errSQL = on(host, both.Registrar.Into(&f.registrar)), on(host, both.Mirror.Into(&f.mirror))
 		if f.errState == nil && f.errSQL == nil {
@@ -95,40 +94,16 @@ func (s *Servers) askBoth(ctx context.Context, host string, args scripts.PoolArg
 		return
 	}
 	f.errState, f.errSQL = on(host, err), on(host, err)
-	if !asked {
-		if !errors.Is(err, scripts.ErrNoResult) {
-			return
-		}
-		s.askAlone(host, args, alone)
-	}
-	select {
-	case a := <-alone:
-		if a.err == nil || loginRefused(a.err) {
-			f.registrar, f.errState = a.RegistrarResult, a.err
-		}
-	case <-ctx.Done():
+	if limited.Err() != nil || errors.Is(err, scripts.ErrNoResult) {
+		f.errState = on(host, s.askOn(ctx, host, scripts.Registrar, args, &f.registrar))
 	}
 }
 
-// registrarAlone is what came of asking for it alone.
-type registrarAlone struct {
-	scripts.RegistrarResult
-	err error
-}
-
-// askAlone asks for the registrar in the background: where the call beside it comes back after all, nobody waits for this one,
-// and it is not cut off either, because a task that still runs could not be removed.
-func (s *Servers) askAlone(host string, args scripts.PoolArgs, told chan<- registrarAlone) {
-	begun := s.aside(func() {
-		ctx, cancel := context.WithTimeout(s.life, 2*answerLimit-aloneAfter)
-		defer cancel()
-		var a registrarAlone
-		a.err = s.askOn(ctx, host, scripts.Registrar, args, &a.RegistrarResult)
-		told <- a
-	})
-	if !begun {
-		told <- registrarAlone{err: transport.ErrClosed}
-	}
+// askSQL asks a host for the databases alone.
+func (s *Servers) askSQL(ctx context.Context, host string, args scripts.PoolArgs, f *poolFacts) {
+	ctx, cancel := context.WithTimeout(ctx, sqlLimit)
+	defer cancel()
+	f.errSQL = on(host, s.askOn(ctx, host, scripts.Mirror, args, &f.mirror))
 }
 
 // mostUnanswered is how many hosts are waited for in vain: the first may be what hangs, and after the second it is the
@@ -232,21 +207,15 @@ func sleepWall(ctx context.Context, d time.Duration) bool {
 
 // forgetLater removes a reading job. Nobody waits for it and its failure harms nobody: the job only read.
 func (s *Servers) forgetLater(host, id string) {
-	s.aside(func() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing {
+		return
+	}
+	s.background.Go(func() {
 		ctx, cancel := context.WithTimeout(s.life, 20*time.Second)
 		defer cancel()
 		var removed struct{}
 		_ = s.reread(ctx, host, scripts.JobRemove, scripts.JobRemoveArgs{ID: id}, &removed)
 	})
-}
-
-// aside does what nobody but Close waits for, and reports whether it does: once that has begun it does not.
-func (s *Servers) aside(do func()) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closing {
-		return false
-	}
-	s.background.Go(do)
-	return true
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -297,4 +298,39 @@ func TestFieldsMatch(t *testing.T) {
 	if len(fields) != len(All()) {
 		t.Errorf("%d scripts in the table, there are %d", len(fields), len(All()))
 	}
+}
+
+// TestIndentationSaysNothing: scripts are sent without it, so that no text may go over the end of a line, nor a line that goes on
+// in the next one.
+func TestIndentationSaysNothing(t *testing.T) {
+	for _, s := range slices.Concat(All(), []Script{bootstrap, jobRun, versions}) {
+		for i, line := range strings.Split(s.Text(), "\n") {
+			if !standsAlone(line) {
+				t.Errorf("%s, line %d of what is sent goes on in the next: %s", s, i+1, line)
+			}
+		}
+	}
+	for _, line := range []string{"$a = 'b", `$a = "b`, "$a = @'", "$a = @\"", "Get-Item `", `$a = 'it''s`, "$a = \"`\""} {
+		if standsAlone(line) {
+			t.Errorf("%s is taken for a line that stands alone", line)
+		}
+	}
+}
+
+// standsAlone reports whether no text is open at the end of a line, and the line does not go on in the next one.
+func standsAlone(line string) bool {
+	open := byte(0)
+	for i := 0; i < len(line); i++ {
+		switch c := line[i]; {
+		case c == '`' && open != '\'':
+			if i++; i == len(line) {
+				return false
+			}
+		case open == 0 && (c == '\'' || c == '"'):
+			open = c
+		case c == open:
+			open = 0 // a quote that is doubled opens it again
+		}
+	}
+	return open == 0
 }
