@@ -179,7 +179,12 @@ func (e *Explorer) Run(ctx context.Context) error {
 		return fmt.Errorf("%w: the runbook asks for %d different times left, more than %d", ErrTooLarge, len(e.x.lefts), mostLefts)
 	}
 	e.crew()
-	defer e.dismiss()
+	err := e.levels(ctx)
+	e.dismiss() // not deferred: it would hide a panic of the first worker behind those of the others
+	return err
+}
+
+func (e *Explorer) levels(ctx context.Context) error {
 	e.first()
 	for {
 		n := 0

@@ -1,7 +1,6 @@
 package explore
 
 import (
-	"runtime"
 	"slices"
 	"time"
 
@@ -97,7 +96,6 @@ func (wk *worker) turnOver(depth int) {
 
 // crew makes the workers.
 func (e *Explorer) crew() {
-	e.team = newTeam(e.x.opts.Workers, lookouts(e.x.opts.Workers, runtime.GOMAXPROCS(0)))
 	for i := range e.x.opts.Workers {
 		wk := &worker{number: uint32(i), m: e.x.machine(), cover: ownLines(len(e.cover)), seen: ownLines(len(e.seen))}
 		wk.m.Cover(wk.cover)
@@ -109,6 +107,7 @@ func (e *Explorer) crew() {
 		wk.turnOver(1) // where the first level looks for its one state
 		e.workers = append(e.workers, wk)
 	}
+	e.team = newTeam(len(e.workers))
 }
 
 // ownLines makes room for n marks that shares no line with anything else.

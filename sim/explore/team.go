@@ -1,15 +1,17 @@
 package explore
 
-import "sync/atomic"
+import (
+	"runtime"
+	"sync/atomic"
+)
 
 // team is the goroutines of an exploration. It works in rounds, several hundred to a proof, most of them of a millisecond
 // and less. To wake somebody takes a good part of that, so that between two rounds the members look out for the next one for
 // a while before they sleep.
 type team struct {
-	members  []*member // the first is whoever calls do
-	lookouts int       // how often a member looks before it sleeps
+	members []*member // the first is whoever calls do
 
-	// Of the round under way. They are written between two rounds.
+	// What do and dismiss say. They are written between two rounds, and read by those who take part in one.
 	f    func(who, i int)
 	n    int
 	over bool
@@ -25,35 +27,35 @@ type team struct {
 
 // member is a goroutine of a team.
 type member struct {
-	asleep atomic.Bool
-	wake   chan struct{}
-	_      [line]byte
+	lookouts int // how often it looks before it sleeps
+	asleep   atomic.Bool
+	wake     chan struct{}
+	_        [line]byte
 }
 
-// line is how far apart data lie that are of one member each: where two write to one line of a cache all the time, each
-// waits for the other. Some processors fetch two lines of 64 at once.
+// line is how far apart in memory lies what different goroutines write: where two write to one line of a cache all the time,
+// each waits for the other. Some processors fetch two lines of 64 at once.
 const line = 128
 
 const (
 	roundBits = 16
 	roundMask = 1<<roundBits - 1
-	// mostLookouts take a quarter of a millisecond: about as long as the others have to do when the first has done.
+	// mostLookouts take some 400 µs: about as long as the others have to do when the first has done.
 	mostLookouts = 200_000
 )
 
-// lookouts is how often the members of a team of n look out where there are so many processors.
-func lookouts(n, processors int) int {
-	if n > processors {
-		return 0 // those who work could not, meanwhile
-	}
-	return mostLookouts
-}
+// teamed is how many members all teams have.
+var teamed atomic.Int64
 
-// newTeam makes a team of n. dismiss ends it.
-func newTeam(n, lookouts int) *team {
-	t := &team{lookouts: lookouts}
+// newTeam makes a team of n, which dismiss ends.
+func newTeam(n int) *team {
+	lookouts := mostLookouts
+	if int(teamed.Add(int64(n))) > runtime.GOMAXPROCS(0) {
+		lookouts = 0 // those who work could not, meanwhile
+	}
+	t := &team{}
 	for range n {
-		t.members = append(t.members, &member{wake: make(chan struct{}, 1)})
+		t.members = append(t.members, &member{lookouts: lookouts, wake: make(chan struct{}, 1)})
 	}
 	for who := 1; who < n; who++ {
 		go t.takePart(who)
@@ -61,12 +63,10 @@ func newTeam(n, lookouts int) *team {
 	return t
 }
 
-// size is how many there are.
-func (t *team) size() int { return len(t.members) }
-
-// do calls f for 0 to n-1, each once, and returns when all are done. who is the member that calls.
+// do calls f for 0 to n-1, each once, and returns when all are done. f is told which member calls it. It calls neither do nor
+// anything that ends its goroutine.
 func (t *team) do(n int, f func(who, i int)) {
-	part := min(t.size(), n)
+	part := min(len(t.members), n)
 	if part <= 1 {
 		for i := range n {
 			f(0, i)
@@ -78,7 +78,7 @@ func (t *team) do(n int, f func(who, i int)) {
 	t.busy.Store(int64(part))
 	t.begin(part)
 	t.work(0)
-	t.members[0].await(t.lookouts, func() bool { return t.busy.Load() == 0 })
+	t.members[0].await(func() bool { return t.busy.Load() == 0 })
 }
 
 // begin begins a round.
@@ -89,7 +89,7 @@ func (t *team) begin(part int) {
 	}
 }
 
-// work does pieces of the round until all are taken.
+// work does pieces of the round until all are taken, and ends it for a member.
 func (t *team) work(who int) {
 	for i := int(t.next.Add(1)) - 1; i < t.n; i = int(t.next.Add(1)) - 1 {
 		t.f(who, i)
@@ -101,9 +101,9 @@ func (t *team) work(who int) {
 
 // takePart is what every member does but the first.
 func (t *team) takePart(who int) {
-	m, last := t.members[who], uint64(0)
+	last := uint64(0)
 	for {
-		m.await(t.lookouts, func() bool {
+		t.members[who].await(func() bool {
 			now := t.round.Load()
 			return now != last && who < int(now&roundMask)
 		})
@@ -115,15 +115,17 @@ func (t *team) takePart(who int) {
 	}
 }
 
-// dismiss ends the goroutines.
+// dismiss lets the goroutines end, and does not wait for it. There is no round after it.
 func (t *team) dismiss() {
+	teamed.Add(-int64(len(t.members)))
 	t.over = true
-	t.begin(t.size())
+	t.begin(len(t.members))
 }
 
-// await returns once what is waited for has come. Who lets it come calls rouse then.
-func (m *member) await(lookouts int, come func() bool) {
-	for range lookouts {
+// await returns once what is waited for has come. Who lets it come does so before calling rouse, and the member is asleep before
+// it looks for the last time: so one of the two sees the other. It may be roused for what it has seen already, or for nothing.
+func (m *member) await(come func() bool) {
+	for range m.lookouts {
 		if come() {
 			return
 		}
@@ -132,7 +134,7 @@ func (m *member) await(lookouts int, come func() bool) {
 		m.asleep.Store(true)
 		if come() {
 			if !m.asleep.CompareAndSwap(true, false) {
-				<-m.wake // somebody has seen it asleep
+				<-m.wake // somebody has seen it asleep, and what he sends must not be left
 			}
 			return
 		}

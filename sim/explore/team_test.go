@@ -3,7 +3,9 @@ package explore
 import (
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -13,8 +15,9 @@ func TestTeam(t *testing.T) {
 	for _, size := range []int{1, 2, 3, 8} {
 		for _, lookouts := range []int{0, 100} {
 			t.Run(fmt.Sprintf("%d look %d times", size, lookouts), func(t *testing.T) {
-				tm := newTeam(size, lookouts)
+				tm := newTeam(size)
 				defer tm.dismiss()
+				tm.members[0].lookouts = lookouts
 				for round := range 300 {
 					n := round % 21
 					done := make([]int, n)
@@ -34,4 +37,66 @@ func TestTeam(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestDismissed: no goroutine is left of a team, whatever it does when it is dismissed. A bubble ends only when all of its
+// goroutines have.
+func TestDismissed(t *testing.T) {
+	for _, size := range []int{1, 2, 5} {
+		for _, played := range []bool{false, true} {
+			for _, asleep := range []bool{false, true} {
+				synctest.Test(t, func(*testing.T) {
+					tm := newTeam(size)
+					if played {
+						tm.do(7, func(_, _ int) {})
+						tm.do(2, func(_, _ int) {})
+					}
+					if asleep {
+						synctest.Wait()
+					}
+					tm.dismiss()
+				})
+			}
+		}
+	}
+	if n := teamed.Load(); n != 0 {
+		t.Errorf("%d members are counted where there is no team", n)
+	}
+}
+
+// TestRousedForNothing: a member that is woken before what it waits for has come goes on waiting.
+func TestRousedForNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &member{wake: make(chan struct{}, 1)}
+		var come, back atomic.Bool
+		go func() { m.await(come.Load); back.Store(true) }()
+		for range 3 {
+			synctest.Wait()
+			m.rouse()
+			synctest.Wait()
+			if back.Load() {
+				t.Fatal("back before it has come")
+			}
+		}
+		come.Store(true)
+		m.rouse()
+		synctest.Wait()
+		if !back.Load() || m.asleep.Load() || len(m.wake) != 0 {
+			t.Fatal("not back, or a token is left")
+		}
+	})
+}
+
+// TestSeenAsleep: what a member waits for comes while it looks for the last time, or right after. Nothing is left over that would
+// wake it the next time.
+func TestSeenAsleep(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, at := range []int{1, 2} {
+			m, looks := &member{wake: make(chan struct{}, 1)}, 0
+			m.await(func() bool { looks++; m.rouse(); return looks >= at })
+			if m.asleep.Load() || len(m.wake) != 0 {
+				t.Fatal("a token is left")
+			}
+		}
+	})
 }
