@@ -88,24 +88,29 @@ func says(value any) func(json.RawMessage) (any, error) {
 	return func(json.RawMessage) (any, error) { return value, nil }
 }
 
-// TestPoolFacts: what one call asks for fails apart, and what one server does not tell the next one does.
-func TestPoolFacts(t *testing.T) {
-	type table = map[scripts.Script]func(json.RawMessage) (any, error)
+// table is what a host of the farm does for some scripts.
+type table = map[scripts.Script]func(json.RawMessage) (any, error)
+
+// poolFactsCase is what a look asks of the pool where some of its servers do other than they should.
+type poolFactsCase struct {
+	name   string
+	hosts  [3]table // of fe01, fe02, fe03
+	state  interp.PoolState
+	sql    bool
+	err    string // why the state is not known
+	calls  string // what was asked for, by host
+	direct time.Duration
+	task   time.Duration // how long it takes, where it is run in tasks
+}
+
+func poolFactsCases(t *testing.T) []poolFactsCase {
+	t.Helper()
 	registrarDown, mirrorDown := fails("the registrar is down"), fails("the mirror is down")
 	mirrorOnly, err := scripts.PartOf(scripts.MirrorResult{Databases: []scripts.Database{{Name: "rtcxds", Primary: "Principal"}}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range []struct {
-		name   string
-		hosts  [3]table // of fe01, fe02, fe03
-		state  interp.PoolState
-		sql    bool
-		err    string // why the state is not known
-		calls  string // what was asked for, by host
-		direct time.Duration
-		task   time.Duration // how long it takes, where it is run in tasks
-	}{
+	return []poolFactsCase{
 		{name: "both are told", state: interp.Active, sql: true, calls: "pool-facts; ; "},
 		{
 			name: "the registrar fails on one", hosts: [3]table{{scripts.Registrar: registrarDown}},
@@ -167,7 +172,12 @@ func TestPoolFacts(t *testing.T) {
 			}}},
 			err: "no", calls: "pool-facts; ; ",
 		},
-	} {
+	}
+}
+
+// TestPoolFacts: what one call asks for fails apart, and what one server does not tell the next one does.
+func TestPoolFacts(t *testing.T) {
+	for _, c := range poolFactsCases(t) {
 		for _, in := range []struct {
 			name string
 			pool.Identity
