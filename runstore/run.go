@@ -152,6 +152,9 @@ func (r *Run) open(j *interp.Journal) error {
 	return nil
 }
 
+// Line is a command about the run as a person types it.
+func (r *Run) Line(command string) string { return r.store.Line(command, r.ID) }
+
 // GoOn puts on record who goes on with a resumed run, and forgets a request to pause that was for the last one.
 func (r *Run) GoOn() error {
 	if err := r.store.fs.Remove(r.store.pausePath(r.ID)); err != nil && !errors.Is(err, fs.ErrNotExist) {

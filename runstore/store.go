@@ -21,6 +21,7 @@ type Store struct {
 	now      func() time.Time
 	by       string
 	version  string
+	named    bool
 	pid      int
 	patience time.Duration // how long a lock that is held is tried again
 }
@@ -30,6 +31,7 @@ type Options struct {
 	By      string           // user@host
 	Version string           // of lrun
 	Now     func() time.Time // nil: time.Now
+	Named   bool             // the folder was named to this command, and another one does not find it by itself
 }
 
 // Open opens a state folder, and makes it where there is none.
@@ -40,7 +42,7 @@ func open(dir string, o Options, files fileSystem) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{dir: dir, fs: files, now: o.Now, by: o.By, version: o.Version, pid: os.Getpid(), patience: 300 * time.Millisecond}
+	s := &Store{dir: dir, fs: files, now: o.Now, by: o.By, version: o.Version, named: o.Named, pid: os.Getpid(), patience: 300 * time.Millisecond}
 	if s.now == nil {
 		s.now = time.Now
 	}
@@ -228,14 +230,29 @@ func (s *Store) Find(ref string) (string, error) {
 	return "", fmt.Errorf("%q is the beginning of %d runs: %s", ref, len(found), strings.Join(found, ", "))
 }
 
+// Line is a command about a run as a person types it.
+func (s *Store) Line(command, id string) string {
+	line := "lrun " + command + " " + id
+	switch {
+	case !s.named:
+		return line
+	case strings.ContainsAny(s.dir, " \t"):
+		return line + ` --state "` + s.dir + `"`
+	}
+	return line + " --state " + s.dir
+}
+
 // UnfinishedError means that a run of the pool can still be resumed, or that nobody can tell.
-type UnfinishedError struct{ Run Summary }
+type UnfinishedError struct {
+	Run    Summary
+	resume string // the command that goes on with it
+}
 
 func (e *UnfinishedError) Error() string {
 	if e.Run.State == Damaged {
-		return fmt.Sprintf("run %s may be unfinished, its journal cannot be read: %v; `lrun resume %s --abandon` gives it up", e.Run.ID, e.Run.Err, e.Run.ID)
+		return fmt.Sprintf("run %s may be unfinished, its journal cannot be read: %v; `%s --abandon` gives it up", e.Run.ID, e.Run.Err, e.resume)
 	}
-	return fmt.Sprintf("run %s of %s is unfinished (%s): `lrun resume %s` goes on with it, `--abandon` gives it up", e.Run.ID, e.Run.Pool, e.Run.State, e.Run.ID)
+	return fmt.Sprintf("run %s of %s is unfinished (%s): `%s` goes on with it, `--abandon` gives it up", e.Run.ID, e.Run.Pool, e.Run.State, e.resume)
 }
 
 // Unfinished finds a run of the pool that is not finished. The error is an [*UnfinishedError]; a damaged journal counts
@@ -250,7 +267,7 @@ func (s *Store) Unfinished(pool string) error {
 			continue
 		}
 		if r.Pool == pool || r.Pool == "" && strings.HasPrefix(r.ID[14:], label(pool)+"-") {
-			return &UnfinishedError{r}
+			return &UnfinishedError{r, s.Line("resume", r.ID)}
 		}
 	}
 	return nil

@@ -43,7 +43,7 @@ type Servers struct {
 	closing  bool
 	runners  map[string]transport.Runner
 	partner  []string // front ends of the paired pool, once they are known
-	answered string   // the front end that told the pool's state in the last look, if it served then; else ""
+	answered string   // the front end that told the pool's state and databases in the last look, if it served then; else ""
 	marks    *Marks   // of the run that works through these Servers; nil = none
 }
 

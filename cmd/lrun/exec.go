@@ -92,13 +92,14 @@ func setupExec(fs *pflag.FlagSet) action {
 
 // openStore opens the state folder.
 func (e *env) openStore(dir string) (*runstore.Store, error) {
-	if dir == "" {
+	named := dir != ""
+	if !named {
 		var err error
 		if dir, err = runstore.DefaultDir(runtime.GOOS, e.getenv); err != nil {
 			return nil, usagef("", "%s", err)
 		}
 	}
-	s, err := runstore.Open(dir, runstore.Options{By: whoami(), Version: version()})
+	s, err := runstore.Open(dir, runstore.Options{By: whoami(), Version: version(), Named: named})
 	if err != nil {
 		return nil, usagef("", "%s", err)
 	}

@@ -265,10 +265,10 @@ func (n *night) ended(res interp.Result, err error) error {
 	}
 	// The journal has it all: an output that nobody takes any more changes nothing about how the run ended.
 	if !n.json {
-		n.failed = n.e.print("\n" + endText(n.run.Program, n.begin, &res, n.run.ID))
+		n.failed = n.e.print("\n" + endText(n.run, n.begin, &res))
 	}
 	if n.failed = errors.Join(n.failed, n.said[0].flush(flushMost)); n.failed != nil {
-		n.e.fail(n.failed.Error(), "lrun status "+n.run.ID+" tells how the run ended")
+		n.e.fail(n.failed.Error(), n.run.Line("status")+" tells how the run ended")
 	}
 	if code := res.ExitCode(); code != exitDone {
 		return exitCode(code)
@@ -276,15 +276,15 @@ func (n *night) ended(res interp.Result, err error) error {
 	return nil
 }
 
-func (n *night) hint() string { return "lrun resume " + n.run.ID + " goes on with it" }
+func (n *night) hint() string { return n.run.Line("resume") + " goes on with it" }
 
 // endText tells how a run ended: the outcome first, then what is left to do.
-func endText(prog *interp.Program, begin start, res *interp.Result, id string) string {
+func endText(run *runstore.Run, begin start, res *interp.Result) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s after %s (exit code %d)\n", outcomeWords(res.Ending), took(res.Elapsed), res.ExitCode())
-	rows := append(runRows(prog, begin, res), row{"run", id})
+	rows := append(runRows(run.Program, begin, res), row{"run", run.ID})
 	if res.ExitCode() != exitDone {
-		rows = append(rows, row{"next", "lrun resume " + id})
+		rows = append(rows, row{"next", run.Line("resume")})
 	}
 	for _, r := range rows {
 		fmt.Fprintf(&b, "  %-12s %s\n", r.Name, r.Text)

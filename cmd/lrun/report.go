@@ -90,7 +90,7 @@ func runPage(store *runstore.Store, id string) ([]byte, error) {
 		Headline: fmt.Sprintf("%s after %s", outcomeWords(res.Ending), took(res.Elapsed)), Runbook: st.Header.Runbook.Text,
 	}
 	if !st.State.Finished() && st.State != runstore.Running {
-		p.Headline += fmt.Sprintf("; lrun resume %s goes on with it", id)
+		p.Headline += "; " + store.Line("resume", id) + " goes on with it"
 	}
 	total := 0
 	for _, cut := range s.cuts {

@@ -131,7 +131,7 @@ func (x *resumption) run(ctx context.Context, e *env, store *runstore.Store, id 
 		if x.asJSON {
 			return e.printf("%s\n", run.Program.AppendFinish(nil, &interp.Record{Kind: interp.RecFinish, At: res.Elapsed}, &res))
 		}
-		return e.print(endText(run.Program, n.begin, &res, id))
+		return e.print(endText(run, n.begin, &res))
 	}
 	assume, err := assumptions(run.Program, run.Machine, x.assume)
 	if err != nil {
@@ -232,7 +232,7 @@ func (x *resumption) opening(ctx context.Context, n *night, prog *interp.Program
 		for _, d := range live.differences {
 			_, _ = fmt.Fprintf(out, "  %s\n", oneLine(d))
 		}
-		return usagef("lrun resume "+n.run.ID+" --abandon gives the run up; then lrun exec begins a new one with the live domains",
+		return usagef(n.run.Line("resume")+" --abandon gives the run up; then lrun exec begins a new one with the live domains",
 			"the domains or servers of the pool have changed since the run began: nothing was touched")
 	}
 	if x.yes {

@@ -110,11 +110,11 @@ func setupStatus(fs *pflag.FlagSet) action {
 		if asJSON {
 			return statusJSON(e, st)
 		}
-		return e.print(statusText(st))
+		return e.print(statusText(st, store.Line("resume", id)))
 	}
 }
 
-func statusText(st *runstore.Status) string {
+func statusText(st *runstore.Status, resume string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "run %s: %s\n", st.ID, st.State)
 	fmt.Fprintf(&b, "  begun by %s on %s\n", oneLine(st.Header.By), st.Header.Started.Local().Format("2006-01-02 15:04"))
@@ -132,7 +132,7 @@ func statusText(st *runstore.Status) string {
 	}
 	b.WriteString(standingText(st.Program, st.Machine, localStart(st.Header.Started)))
 	if !st.State.Finished() && st.State != runstore.Running {
-		fmt.Fprintf(&b, "lrun resume %s goes on with it\n", st.ID)
+		b.WriteString(resume + " goes on with it\n")
 	}
 	return b.String()
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -231,6 +232,32 @@ func TestConfirm(t *testing.T) {
 				t.Errorf("%v", p)
 			}
 		})
+	}
+}
+
+// TestWhatIsToBeTypedNamesTheFolder: a run whose folder was named on the command line says so where it says how to go on, and
+// what it says finds it.
+func TestWhatIsToBeTypedNamesTheFolder(t *testing.T) {
+	t.Parallel()
+	f := serveFarm(t, quick, "", nil)
+	f.write("nightly.lrun", "confirm \"go?\" within 10h\n"+nightly[strings.Index(nightly, "for each"):])
+	dir := filepath.Join(f.dir, "a folder")
+	cmd := f.command("", "exec", "nightly.lrun", "--pool", f.poolFile, "--yes", "--state", dir)
+	cmd.Stdin = strings.NewReader("no\n")
+	p := f.finish(cmd)
+	next := regexp.MustCompile(`(?m)^  next +lrun resume (\S+) --state "(.*)"$`).FindStringSubmatch(p.out)
+	if next == nil || next[2] != dir {
+		t.Fatalf("%v", p)
+	}
+	line := "lrun resume " + next[1] + ` --state "` + dir + `" goes on with it`
+	if q := f.lrun("", "status", "--state", dir); q.code != exitDone || !strings.Contains(q.out, line) {
+		t.Errorf("%v", q)
+	}
+	if q := f.exec("", "--state", dir); q.code != exitUsage || !strings.Contains(q.err, strings.TrimSuffix(line, " goes on with it")) {
+		t.Errorf("a second run: %v", q)
+	}
+	if q := f.lrun("", "resume", next[1], "--state", next[2], "--abandon"); q.code != exitDone {
+		t.Errorf("%v", q)
 	}
 }
 
