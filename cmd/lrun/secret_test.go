@@ -25,10 +25,10 @@ func TestWhereThePasswordComesFrom(t *testing.T) {
 		{name: "all three", user: `CONTOSO\kept`, variable: "of the environment", typed: "typed", want: "of the environment"},
 		{name: "the keyring", user: `CONTOSO\kept`, typed: "typed", want: "of the keyring"},
 		{name: "the keyring, with nobody there", user: `CONTOSO\kept`, noTerminal: true, want: "of the keyring"},
-		{name: "another user", user: `CONTOSO\other`, typed: "typed", want: "typed"},
+		{name: "another user", user: `CONTOSO\somebody`, typed: "typed", want: "typed"},
 		{name: "no keyring", user: `CONTOSO\kept`, noKeyring: true, typed: "typed", want: "typed"},
-		{name: "nobody there", user: `CONTOSO\other`, noTerminal: true, err: `no password for CONTOSO\other: there is no terminal`},
-		{name: "nothing typed", user: `CONTOSO\other`, err: "nothing was touched"},
+		{name: "nobody there", user: `CONTOSO\somebody`, noTerminal: true, err: `no password for CONTOSO\somebody: there is no terminal`},
+		{name: "nothing typed", user: `CONTOSO\somebody`, err: "nothing was touched"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			asked := ""
