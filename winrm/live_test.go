@@ -133,6 +133,52 @@ func TestTheSecondRunIsRefused(t *testing.T) {
 	}
 }
 
+// TestBothOfAPairAreNotUpgradedAtOnce: a run on a pool marks the front ends of its pair as well, so that one on that pool, from
+// another host, finds it, and leaves nothing of its own behind.
+func TestBothOfAPairAreNotUpgradedAtOnce(t *testing.T) {
+	r := serve(t, "contoso-6", "", nil)
+	text := string(r.served.PoolFile())
+	begin, end := strings.Index(text, "pool: "), strings.Index(text, "installer:")
+	text = text[:begin] + "pool: pool02.contoso.com\nproduct: lync2013\nbackup: pool01.contoso.com\ndomains:\n" +
+		"  UD1: [pool02-fe01.contoso.com]\n  UD2: [pool02-fe02.contoso.com]\n  UD3: [pool02-fe03.contoso.com]\n" + text[end:]
+	p, err := pool.Decode("pair.pool.yaml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	login, err := winrm.NewLogin(p, winrm.Credentials{Password: password})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair, err := winrm.Connect(p, login)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = pair.Close(context.Background()) })
+	for _, c := range []struct {
+		name          string
+		first, second *winrm.Servers
+	}{{"pool01 first", r.servers, pair}, {"pool02 first", pair, r.servers}} {
+		m, err := c.first.Mark(t.Context(), "run-a", "alice on mgmt01", nil)
+		if err != nil || len(m.Silent()) > 0 {
+			t.Fatalf("%s: %v, %v", c.name, err, m)
+		}
+		var held *winrm.HeldError
+		if _, err := c.second.Mark(t.Context(), "run-b", "bob on mgmt02", nil); !errors.As(err, &held) || held.Run != "run-a" {
+			t.Errorf("%s: the run on the pair got %v", c.name, err)
+		}
+		if err := m.Release(t.Context()); err != nil {
+			t.Error(err)
+		}
+		after, err := c.second.Mark(t.Context(), "run-c", "carol on mgmt03", nil)
+		if err != nil {
+			t.Fatalf("%s: once it is over: %v", c.name, err)
+		}
+		if err := after.Release(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestWrongPasswordIsTriedOnce(t *testing.T) {
 	r := serve(t, "contoso-6", "", func(_ *rehearsal.Options, c *winrm.Credentials) { c.Password = "wrong password" })
 	_, err := r.servers.Discover(t.Context())
