@@ -92,7 +92,7 @@ func (m *Machine) end(e Ending, c cause) {
 	}
 	s.saved = *main
 	s.handler = number
-	m.emit(Record{Kind: RecHandler, Server: Pool, Domain: none, PC: entry, Final: s.ending})
+	m.emit(&Record{Kind: RecHandler, Server: Pool, Domain: none, PC: entry, Final: s.ending})
 	main.pc, main.phase, main.begun, main.ask = entry, ready, false, askNothing
 }
 
@@ -104,7 +104,7 @@ func (m *Machine) endBody() {
 		s.ending = Completed
 	case s.handler == onWindow && s.ending > WindowClosed && m.prog.OnFailure != none:
 		s.handler = onFailure
-		m.emit(Record{Kind: RecHandler, Server: Pool, Domain: none, PC: m.prog.OnFailure, Final: s.ending})
+		m.emit(&Record{Kind: RecHandler, Server: Pool, Domain: none, PC: m.prog.OnFailure, Final: s.ending})
 		s.main().pc = m.prog.OnFailure
 		return
 	}
@@ -122,7 +122,7 @@ func (m *Machine) finish() {
 	if s.ending == Completed {
 		_, left = m.progressSets()
 	}
-	m.emit(Record{Kind: RecFinish, Server: Pool, Domain: none, PC: s.cause.pc, Final: s.ending, Text: m.finishText(), Servers: left})
+	m.emit(&Record{Kind: RecFinish, Server: Pool, Domain: none, PC: s.cause.pc, Final: s.ending, Text: m.finishText(), Servers: left})
 }
 
 func (m *Machine) finishText() string {
@@ -135,7 +135,7 @@ func (m *Machine) finishText() string {
 // signal takes in what the operator wants.
 func (m *Machine) signal(k EventKind) {
 	s := m.st
-	m.emit(Record{Kind: RecSignal, Server: Pool, Domain: none, PC: none})
+	m.emit(&Record{Kind: RecSignal, Server: Pool, Domain: none, PC: none})
 	switch k {
 	case Interrupt:
 		s.stop = stopInterrupt

@@ -14,10 +14,10 @@ const freshFor = 15 * time.Minute
 func (m *Machine) readingForWait(t int, in *Instr, ev *Event) {
 	s := m.st
 	tk := &s.tasks[t]
-	r := m.takeReading(ev, Record{Server: Pool, PC: tk.pc, Action: WaitReady, Try: tk.try, Tries: m.tries(in)})
+	r := m.takeReading(ev, &Record{Server: Pool, PC: tk.pc, Action: WaitReady, Try: tk.try, Tries: m.tries(in)})
 	switch {
 	case r.State == Ready && (!in.InLoop || m.domainReady(t, r)):
-		m.stepDone(t, in, Record{})
+		m.stepDone(t, in, &Record{})
 	case r.State == Ready:
 		tk.onlyBusy = false
 		m.tryFailed(t, in, DomainNotReady)
@@ -45,7 +45,7 @@ func (m *Machine) domainReady(t int, r *Reading) bool {
 }
 
 // takeReading records a reading and keeps it as the latest one.
-func (m *Machine) takeReading(ev *Event, r Record) *Reading {
+func (m *Machine) takeReading(ev *Event, r *Record) *Reading {
 	if ev.Outcome != Done || ev.Reading.State == NoReading {
 		ev.Reading.State = Unread
 		m.out.ev.Reading.State = Unread
@@ -67,7 +67,7 @@ func (m *Machine) keepReading(r *Reading) {
 // progress takes in a reading that a `hold ready` took on its way.
 func (m *Machine) progress(ev *Event) {
 	tk := &m.st.tasks[taskOf(ev.ID)]
-	m.takeReading(ev, Record{Server: Pool, PC: tk.pc, Action: Hold})
+	m.takeReading(ev, &Record{Server: Pool, PC: tk.pc, Action: Hold})
 }
 
 // askLeave asks the interlock for a server's task. Where the latest reading does not say that the turn may begin, the
@@ -109,7 +109,7 @@ func (m *Machine) judge() Reason {
 	if why == InterlockUnverified {
 		r.Servers = s.unverified &^ s.turn
 	}
-	m.emit(r)
+	m.emit(&r)
 	return why
 }
 
@@ -138,7 +138,7 @@ func (m *Machine) refused(t int, why Reason) {
 
 // refuse fails a step that may not be done here at all.
 func (m *Machine) refuse(t int, why Reason) {
-	m.emit(Record{Kind: RecLeave, Server: serverOf(t), Domain: none, PC: m.st.tasks[t].pc, Reason: why, Outcome: Failed})
+	m.emit(&Record{Kind: RecLeave, Server: serverOf(t), Domain: none, PC: m.st.tasks[t].pc, Reason: why, Outcome: Failed})
 	m.stepFailed(t, why, false)
 }
 

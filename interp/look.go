@@ -94,7 +94,7 @@ func (m *Machine) settling() bool {
 // lookAt settles an effect whose outcome is not known: nothing is begun again before that.
 func (m *Machine) lookAt(t int) {
 	tk := &m.st.tasks[t]
-	m.rec(t, Record{Kind: RecTried, Action: tk.effect, Outcome: Unknown})
+	m.rec(t, &Record{Kind: RecTried, Action: tk.effect, Outcome: Unknown})
 	if tk.count >= maxEffects {
 		m.inDoubt(t, CannotBeTold)
 		return
@@ -111,7 +111,7 @@ func (m *Machine) lookAnswer(t int, in *Instr, ev *Event) {
 	tk.assume = assumeNothing
 	_, over := m.left(tk, in)
 	over = over || tk.bound
-	m.rec(t, Record{Kind: RecLook, Action: tk.effect, Outcome: ev.Outcome})
+	m.rec(t, &Record{Kind: RecLook, Action: tk.effect, Outcome: ev.Outcome})
 	answer := ev.Outcome
 	if answer == CannotTell && assume == assumeDone {
 		answer = Done
@@ -121,7 +121,7 @@ func (m *Machine) lookAnswer(t int, in *Instr, ev *Event) {
 	}
 	switch answer {
 	case Done:
-		m.stepDone(t, in, Record{})
+		m.stepDone(t, in, &Record{})
 	case Failed:
 		if over {
 			m.stepFailed(t, BoundPassed, true)
@@ -181,7 +181,7 @@ func (m *Machine) again(tk *task, in *Instr) Effect {
 func (m *Machine) inDoubt(t int, why Reason) {
 	s := m.st
 	tk := &s.tasks[t]
-	m.rec(t, Record{Kind: RecEnd, Action: tk.effect, Outcome: Unknown, Reason: why})
+	m.rec(t, &Record{Kind: RecEnd, Action: tk.effect, Outcome: Unknown, Reason: why})
 	tk.doubt = true
 	m.setEnding(InDoubt, t, why)
 	if t != mainTask {

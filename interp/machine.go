@@ -127,7 +127,7 @@ func (m *Machine) Step(ev Event) *Output {
 	case Progress:
 		m.progress(&ev)
 	case Fact:
-		m.emit(Record{Kind: RecFact, Server: ev.Server, Domain: none, PC: none})
+		m.emit(&Record{Kind: RecFact, Server: ev.Server, Domain: none, PC: none})
 	case Pause, Interrupt:
 		m.signal(ev.Kind)
 	case Resumed:
@@ -135,7 +135,7 @@ func (m *Machine) Step(ev Event) *Output {
 	}
 	m.advance()
 	if !m.out.input {
-		m.emit(Record{Kind: RecTimer, Server: Pool, Domain: none, PC: none})
+		m.emit(&Record{Kind: RecTimer, Server: Pool, Domain: none, PC: none})
 	}
 	return &m.out
 }
@@ -220,14 +220,14 @@ func serverOf(t int) int8 {
 
 // begin asks for a first look at the pool: nothing is begun on a pool that is between failover and failback.
 func (m *Machine) begin() {
-	m.emit(Record{Kind: RecBegin, Server: Pool, Domain: none, PC: none})
+	m.emit(&Record{Kind: RecBegin, Server: Pool, Domain: none, PC: none})
 	main := m.st.main()
 	main.pc = 0
 	m.survey(mainTask, askStart)
 }
 
 // emit writes a record. The first one of a Step carries the event that entered.
-func (m *Machine) emit(r Record) {
+func (m *Machine) emit(r *Record) {
 	m.st.seq++
 	first := !m.out.input
 	m.out.input = true
@@ -238,7 +238,7 @@ func (m *Machine) emit(r Record) {
 	if first {
 		r.Input, r.Ev = true, m.out.ev
 	}
-	m.out.Records = append(m.out.Records, r)
+	m.out.Records = append(m.out.Records, *r)
 }
 
 // act sends an effect for a task.

@@ -13,7 +13,7 @@ import (
 func (m *Machine) resume(ev *Event) {
 	s := m.st
 	s.epoch++
-	m.emit(Record{Kind: RecResume, Server: Pool, Domain: none, PC: none})
+	m.emit(&Record{Kind: RecResume, Server: Pool, Domain: none, PC: none})
 	if s.finished && s.ending == Completed {
 		m.resumeSkipped()
 		return

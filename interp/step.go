@@ -19,15 +19,15 @@ func (m *Machine) step(t int, in *Instr) {
 	tk := &s.tasks[t]
 	if !tk.begun {
 		if why := m.passOver(t, in); why != NoReason {
-			m.rec(t, Record{Kind: RecStart, Action: in.Action, Reason: why})
-			m.rec(t, Record{Kind: RecEnd, Action: in.Action, Outcome: Skipped, Reason: why})
+			m.rec(t, &Record{Kind: RecStart, Action: in.Action, Reason: why})
+			m.rec(t, &Record{Kind: RecEnd, Action: in.Action, Outcome: Skipped, Reason: why})
 			tk.pc = in.Next
 			return
 		}
 		m.openStep(t)
 		switch in.Action {
 		case Note:
-			m.rec(t, Record{Kind: RecNote, Action: Note, Text: m.Render(in.Text, serverOf(t))})
+			m.rec(t, &Record{Kind: RecNote, Action: Note, Text: m.Render(in.Text, serverOf(t))})
 			m.closeStep(t, in.Next)
 			return
 		case Skip:
@@ -156,7 +156,7 @@ func (m *Machine) mayAct(t int, in *Instr) bool {
 		if m.setEnding(WindowClosed, t, WindowOver) {
 			s.cause.pc = none // no step is to blame
 		}
-		m.rec(t, Record{Kind: RecEnd, Action: in.Action, Outcome: Skipped, Reason: WindowOver})
+		m.rec(t, &Record{Kind: RecEnd, Action: in.Action, Outcome: Skipped, Reason: WindowOver})
 		s.tasks[t].begun = false
 		m.leaveTask(t, held)
 		return false
@@ -243,7 +243,7 @@ func (m *Machine) ended(ev *Event) {
 	s := m.st
 	if s.asked && ev.ID == s.leaveID {
 		s.asked = false
-		m.takeReading(ev, Record{Server: Pool})
+		m.takeReading(ev, &Record{Server: Pool})
 		m.release(m.judge())
 		return
 	}
@@ -262,7 +262,7 @@ func (m *Machine) ended(ev *Event) {
 		tk.try++
 		tk.count, tk.starts = 0, 0
 		tk.tryAt = s.now
-		m.rec(t, Record{Kind: RecTry, Action: in.Action})
+		m.rec(t, &Record{Kind: RecTry, Action: in.Action})
 		m.try(t, in)
 	case looking:
 		m.lookAnswer(t, in, ev)
@@ -285,12 +285,12 @@ func (m *Machine) actionEnded(t int, in *Instr, ev *Event) {
 	case in.Action == Sleep && tk.bound:
 		m.stepFailed(t, BoundPassed, true)
 	case ev.Outcome == Done:
-		m.stepDone(t, in, Record{})
+		m.stepDone(t, in, &Record{})
 	case ev.Outcome == Unknown && in.Action.Changes():
 		tk.bound = tk.bound || ev.Bound
 		m.lookAt(t)
 	case ev.Outcome == Unknown && in.Action == Notify:
-		m.stepDone(t, in, Record{Reason: MayHaveHappened})
+		m.stepDone(t, in, &Record{Reason: MayHaveHappened})
 	case ev.Outcome == Unknown && (in.Action == Hold || in.Action == Confirm || in.Action == Sleep) && !ev.Bound && tk.starts < maxStarts:
 		tk.starts++
 		m.try(t, in) // nothing was changed: ask again, within the same bound
@@ -334,12 +334,12 @@ func (m *Machine) tryFailed(t int, in *Instr, why Reason) {
 		return
 	}
 	if s.halting() || (s.stop == stopPause && t == mainTask && !s.touched) {
-		m.rec(t, Record{Kind: RecTried, Action: in.Action, Outcome: Failed, Reason: why})
+		m.rec(t, &Record{Kind: RecTried, Action: in.Action, Outcome: Failed, Reason: why})
 		tk.begun = false
 		m.rest(t)
 		return
 	}
-	m.rec(t, Record{Kind: RecWait, Action: in.Action, Outcome: Failed, Reason: why, Until: next})
+	m.rec(t, &Record{Kind: RecWait, Action: in.Action, Outcome: Failed, Reason: why, Until: next})
 	m.act(t, Wait, waiting, Effect{For: next - s.now})
 }
 

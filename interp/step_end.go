@@ -3,7 +3,7 @@ package interp
 import "github.com/lrun/lrun/pool"
 
 // stepDone ends a step well. Only here a server becomes upgraded or verified, and a pool failed over.
-func (m *Machine) stepDone(t int, in *Instr, r Record) {
+func (m *Machine) stepDone(t int, in *Instr, r *Record) {
 	s := m.st
 	bit := pool.Set(0)
 	if t != mainTask {
@@ -49,9 +49,9 @@ func (m *Machine) stepFailed(t int, why Reason, mayElse bool) {
 	}
 	if !tk.told && in.Op == OpStep { // refused before it could begin
 		tk.told = true
-		m.rec(t, Record{Kind: RecStart, Action: in.Action, Reason: why})
+		m.rec(t, &Record{Kind: RecStart, Action: in.Action, Reason: why})
 	}
-	m.rec(t, Record{Kind: RecEnd, Action: in.Action, Outcome: Failed, Reason: why})
+	m.rec(t, &Record{Kind: RecEnd, Action: in.Action, Outcome: Failed, Reason: why})
 	tk.begun = false
 	if m.leftOver(in) {
 		m.settled(t)
@@ -104,13 +104,13 @@ func (m *Machine) skip(t int) {
 	s.tasks[t].begun = false
 	if t != mainTask {
 		bit := pool.SetOf(t)
-		m.rec(t, Record{Kind: RecSkip, Reason: BackByRunbook, Servers: bit})
+		m.rec(t, &Record{Kind: RecSkip, Reason: BackByRunbook, Servers: bit})
 		s.skipped |= bit
 		s.part &^= bit
 		m.leaveTask(t, idle)
 		return
 	}
-	m.rec(t, Record{Kind: RecSkip, Reason: BackByRunbook, Servers: s.part})
+	m.rec(t, &Record{Kind: RecSkip, Reason: BackByRunbook, Servers: s.part})
 	s.skipped |= s.part
 	s.part = 0
 	m.closeTurn()
@@ -170,7 +170,11 @@ func (m *Machine) setEnding(e Ending, t int, why Reason) bool {
 }
 
 // rec writes a record about a task's step.
-func (m *Machine) rec(t int, r Record) {
+func (m *Machine) rec(t int, r *Record) {
+	if m.out.quiet {
+		m.emit(r)
+		return
+	}
 	tk := &m.st.tasks[t]
 	r.Server = serverOf(t)
 	r.PC = tk.pc
@@ -187,7 +191,7 @@ func (m *Machine) rec(t int, r Record) {
 
 func (m *Machine) recordStart(t int, in *Instr) {
 	m.st.tasks[t].told = true
-	r := Record{Kind: RecStart, Action: in.Action}
+	r := &Record{Kind: RecStart, Action: in.Action}
 	switch {
 	case in.Action == Sleep || in.Action == Hold:
 		r.Until = m.st.now + in.For

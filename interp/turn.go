@@ -30,7 +30,7 @@ func (m *Machine) answered(t int, ev *Event) {
 	if ev.Outcome != Done {
 		r.Pool, m.out.ev.Reading.Pool = StateUnread, StateUnread
 	}
-	m.rec(t, Record{Kind: RecSurvey, Outcome: ev.Outcome})
+	m.rec(t, &Record{Kind: RecSurvey, Outcome: ev.Outcome})
 	if !s.surveyed && r.Pool == FailedOver {
 		s.failover = true // found so: somebody failed it over before this run
 	}
@@ -53,7 +53,7 @@ func (m *Machine) answered(t int, ev *Event) {
 	case askFailback:
 		in := &m.prog.Instrs[tk.pc]
 		if !s.failover {
-			m.rec(t, Record{Kind: RecEnd, Action: Failback, Outcome: Skipped, Reason: NotFailedOver})
+			m.rec(t, &Record{Kind: RecEnd, Action: Failback, Outcome: Skipped, Reason: NotFailedOver})
 			m.closeStep(t, in.Next)
 			return
 		}
@@ -99,7 +99,7 @@ func (m *Machine) badPoolState(t int, why ask, bad Reason) {
 		e = FailedRun
 	}
 	if why == askFailback {
-		m.rec(t, Record{Kind: RecEnd, Action: Failback, Outcome: Failed, Reason: bad})
+		m.rec(t, &Record{Kind: RecEnd, Action: Failback, Outcome: Failed, Reason: bad})
 	}
 	if m.setEnding(e, t, bad) && why != askFailback {
 		s.cause.pc = none // no step asked
@@ -173,7 +173,7 @@ func (m *Machine) beginTurn(r *Reading) {
 	all := m.serversOfTurn(in)
 	if has := all & r.AtVersion &^ s.touchedBy &^ s.done[in.Loop]; has != 0 && in.Version != nil {
 		s.done[in.Loop] |= has
-		m.rec(mainTask, Record{Kind: RecSkip, Reason: AtVersion, Servers: has})
+		m.rec(mainTask, &Record{Kind: RecSkip, Reason: AtVersion, Servers: has})
 	}
 	due := all &^ s.done[in.Loop]
 	main.phase = ready
@@ -184,7 +184,7 @@ func (m *Machine) beginTurn(r *Reading) {
 	s.skipped, s.noUpgrade, s.noVerify = s.skipped&^due, s.noUpgrade&^due, s.noVerify&^due
 	s.readIn = false
 	m.bodyAnew(due)
-	m.rec(mainTask, Record{Kind: RecTurn, Servers: due})
+	m.rec(mainTask, &Record{Kind: RecTurn, Servers: due})
 }
 
 // bodyAnew begins the turn's body for its servers, before any of them is taken out of service.
@@ -218,14 +218,14 @@ func (m *Machine) endTurn(*Instr) {
 	lacking := through & (s.noUpgrade | s.noVerify)
 	through &^= lacking
 	s.done[loop.Loop] |= through
-	m.rec(mainTask, Record{Kind: RecTurnEnd, Servers: through})
+	m.rec(mainTask, &Record{Kind: RecTurnEnd, Servers: through})
 	if s.ending >= FailedRun {
 		m.end(s.ending, s.cause)
 		return
 	}
 	if lacking != 0 {
 		s.skipped |= lacking
-		m.rec(mainTask, Record{Kind: RecSkip, Reason: NotReached, Servers: lacking})
+		m.rec(mainTask, &Record{Kind: RecSkip, Reason: NotReached, Servers: lacking})
 	}
 	m.closeTurn()
 }
@@ -350,7 +350,7 @@ func (m *Machine) wayBack(in *Instr) int32 {
 func (m *Machine) decide(t int, ev *Event) {
 	tk := &m.st.tasks[t]
 	in := &m.prog.Instrs[tk.pc]
-	r := m.takeReading(ev, Record{Server: Pool, PC: tk.pc, Action: If, Try: 1, Tries: 1})
+	r := m.takeReading(ev, &Record{Server: Pool, PC: tk.pc, Action: If, Try: 1, Tries: 1})
 	if m.unreadable(in.Cond, r) {
 		tk.begun = true
 		m.stepFailed(t, ReadingUnread, false)

@@ -266,9 +266,11 @@ func (x *model) propHolds(w *world, m *interp.Machine, p *Prop) (is, known bool)
 
 // cutOff counts the people whose calls an action on a server ends: its share of the sessions, unless it was drained.
 func (x *model) cutOff(w *world, e *interp.Effect) {
+	if !x.counting {
+		return
+	}
 	share := uint32((x.m.Sessions + len(x.pool.Servers) - 1) / len(x.pool.Servers))
 	switch {
-	case !x.counting:
 	case e.Action == interp.Failover && !e.Attach:
 		w.cut += share * uint32(w.running().Len())
 	case e.Server < 0 || e.Attach || w.state == interp.FailedOver || w.stopped.Has(int(e.Server)) || w.dead.Has(int(e.Server)):
