@@ -224,7 +224,7 @@ func (e *Explorer) endings() []EndingSeen {
 }
 
 // nights tells a night for each way to end, the one that takes the least.
-func (e *Explorer) nights(order []stateID, latest []int32) map[Way]*Trace {
+func (e *Explorer) nights(order []vertex, latest []int32) map[Way]*Trace {
 	least := map[Way]*ending{}
 	for _, k := range e.sortedEnds() {
 		x := e.ends[k]

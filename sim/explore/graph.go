@@ -8,12 +8,25 @@ import (
 	"github.com/lrun/lrun/interp"
 )
 
+// vertex is a state that something comes after, as it lies in topological order: whoever goes through that order finds the links
+// here, and not in the state's record, which lies anywhere in memory.
+type vertex struct {
+	id     stateID
+	links  linkID
+	degree uint16
+}
+
+func (e *Explorer) vertex(id stateID) vertex {
+	r := e.record(id)
+	return vertex{id, r.links, r.degree}
+}
+
 // order puts the states that something comes after into topological order, and tells the latest time at which a night can
 // come to each state, in seconds, or -1 where none can: a link that takes the window to be over is there only for a night
 // that can be late enough, or in which lrun was killed and came back who knows when. What is told of a state stands at its
 // number; numbers that a shard does not have are of no state. cyclic is a state on a cycle or behind one, where there is one:
 // then some run does not end.
-func (e *Explorer) order() (order []stateID, latest []int32, cyclic stateID) {
+func (e *Explorer) order() (order []vertex, latest []int32, cyclic stateID) {
 	n := e.numbers()
 	in := make([]uint32, n) // links that lead to a state and have not been followed yet
 	going := 0
@@ -33,19 +46,22 @@ func (e *Explorer) order() (order []stateID, latest []int32, cyclic stateID) {
 		latest[i] = -1
 	}
 	latest[e.root] = 0
-	order = make([]stateID, 0, going)
+	order = make([]vertex, 0, going)
 	for id, r := range e.everyState() {
 		if in[id] == 0 && r.degree > 0 {
-			order = append(order, id)
+			order = append(order, vertex{id, r.links, r.degree})
 		}
 	}
 	for next := 0; next < len(order); next++ {
-		r, at := e.record(order[next]), latest[order[next]]
-		for _, l := range e.links.from(r) {
-			if in[l.to]--; in[l.to] == 0 && e.record(l.to).degree > 0 {
-				order = append(order, l.to)
+		v := order[next]
+		at := latest[v.id]
+		for _, l := range e.links.row(v.links, v.degree) {
+			if in[l.to]--; in[l.to] == 0 {
+				if to := e.vertex(l.to); to.degree > 0 {
+					order = append(order, to)
+				}
 			}
-			if at >= 0 && (l.span&spanLate == 0 || e.canBeLate(r, l, at)) {
+			if at >= 0 && (l.span&spanLate == 0 || e.canBeLate(v.id, l, at)) {
 				latest[l.to] = max(latest[l.to], later(at, spanTime(l.span)))
 			}
 		}
@@ -62,8 +78,8 @@ func (e *Explorer) order() (order []stateID, latest []int32, cyclic stateID) {
 }
 
 // canBeLate reports whether a night that comes to a state at a time can take a link out of it on which the window is over.
-func (e *Explorer) canBeLate(r *record, l link, at int32) bool {
-	return r.flags&flagCrashed != 0 || e.record(l.to).flags&flagCrashed != 0 ||
+func (e *Explorer) canBeLate(id stateID, l link, at int32) bool {
+	return e.record(id).flags&flagCrashed != 0 || e.record(l.to).flags&flagCrashed != 0 ||
 		time.Duration(later(at, spanTime(l.span)))*time.Second >= e.x.closes
 }
 
@@ -91,32 +107,32 @@ func (e *Explorer) everyState() iter.Seq2[stateID, *record] {
 }
 
 // longest is, for each state, the longest time from there to an end, in seconds.
-func (e *Explorer) longest(order []stateID) []int32 {
+func (e *Explorer) longest(order []vertex) []int32 {
 	rest := make([]int32, e.numbers())
-	for _, id := range slices.Backward(order) {
+	for _, v := range slices.Backward(order) {
 		most := int32(0)
-		for _, l := range e.links.from(e.record(id)) {
+		for _, l := range e.links.row(v.links, v.degree) {
 			most = max(most, later(rest[l.to], lrunTime(l.span)))
 		}
-		rest[id] = most
+		rest[v.id] = most
 	}
 	return rest
 }
 
 // nightTo is the choices of the night that comes to a state latest.
-func (e *Explorer) nightTo(order []stateID, latest []int32, to stateID) []choice {
+func (e *Explorer) nightTo(order []vertex, latest []int32, to stateID) []choice {
 	prev := map[stateID]stateID{} // on the way back from the goal
-	for _, id := range slices.Backward(order) {
-		r, at := e.record(id), latest[id]
+	for _, v := range slices.Backward(order) {
+		at := latest[v.id]
 		if at < 0 {
 			continue
 		}
-		for _, l := range e.links.from(r) {
+		for _, l := range e.links.row(v.links, v.degree) {
 			if _, wanted := prev[l.to]; !wanted && l.to != to {
 				continue
 			}
-			if later(at, spanTime(l.span)) == latest[l.to] && (l.span&spanLate == 0 || e.canBeLate(r, l, at)) {
-				prev[id] = l.to
+			if later(at, spanTime(l.span)) == latest[l.to] && (l.span&spanLate == 0 || e.canBeLate(v.id, l, at)) {
+				prev[v.id] = l.to
 				break
 			}
 		}

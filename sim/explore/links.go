@@ -47,12 +47,14 @@ type links struct {
 func (ls *links) at(id linkID) *link { return &ls.blocks[id>>linkBits][id&(1<<linkBits-1)] }
 
 // from is the links out of a state.
-func (ls *links) from(r *record) []link {
-	if r.degree == 0 {
+func (ls *links) from(r *record) []link { return ls.row(r.links, r.degree) }
+
+// row is n links that lie side by side.
+func (ls *links) row(at linkID, n uint16) []link {
+	if n == 0 {
 		return nil
 	}
-	at := r.links & (1<<linkBits - 1)
-	return ls.blocks[r.links>>linkBits][at:][:r.degree]
+	return ls.blocks[at>>linkBits][at&(1<<linkBits-1):][:n]
 }
 
 // block adds a block of n links.
