@@ -451,7 +451,7 @@ func (a *adversary) stored() {
 	var in pool.Sets
 	a.m.Sets(&in)
 	if a.kept == 0 {
-		a.store, a.before = interp.NewStore[int](a.prog), now
+		a.store, a.before = interp.NewStore(a.prog, new(interp.Room[int])), now
 		a.m.ServerHashes(&in, a.prog.Pool.All(), &a.hashes)
 	}
 	var hashes [pool.MaxServers]uint64

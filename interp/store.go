@@ -34,12 +34,26 @@ type stored[T any] struct {
 
 const firstStands = 5
 
-// NewStore makes an empty store for the states of a program.
-func NewStore[T any](p *Program) *Store[T] {
-	return &Store[T]{servers: min(len(p.Pool.Servers), mainTask)}
+// Room is the room of a few stores that one goroutine fills and empties: see [pile.Spare].
+type Room[T any] struct {
+	states pile.Spare[stored[T]]
+	stands pile.Spare[stand]
+	tasks  pile.Spare[task]
+	others pile.Spare[task]
 }
 
-// Empty takes all states out. The room is used again.
+// States is for how many states there is room in all.
+func (r *Room[T]) States() int { return r.states.Made() }
+
+// NewStore makes an empty store for the states of a program.
+func NewStore[T any](p *Program, room *Room[T]) *Store[T] {
+	return &Store[T]{
+		servers: min(len(p.Pool.Servers), mainTask),
+		states:  room.states.Pile(), stands: room.stands.Pile(), tasks: room.tasks.Pile(), others: room.others.Pile(),
+	}
+}
+
+// Empty takes all states out.
 func (st *Store[T]) Empty() {
 	st.states.Empty()
 	st.stands.Empty()

@@ -6,12 +6,26 @@ const Most = 1 << bits
 
 const bits = 5
 
-// Pile is a store of values that grows by blocks, so that what is in it never moves, and that is emptied all at once, so
-// that its room is used again. The zero Pile is empty. Values are not cleared: whoever takes room fills it.
+// Pile is a store of values that grows by blocks, so that what is in it never moves, and that is emptied all at once. Values
+// are not cleared: whoever takes room fills it.
 type Pile[T any] struct {
-	blocks [][]T
+	spare  *Spare[T]
+	blocks []*[Most]T
 	n      int
 }
+
+// Spare is the room of a few piles that one goroutine fills and empties: where one was emptied the next value of any of them
+// comes to lie, the place left last first, since a cache still has that.
+type Spare[T any] struct {
+	blocks []*[Most]T // that no pile has
+	made   int
+}
+
+// Made is for how many values it has made room in all.
+func (s *Spare[T]) Made() int { return s.made * Most }
+
+// Pile makes an empty pile.
+func (s *Spare[T]) Pile() Pile[T] { return Pile[T]{spare: s} }
 
 // Take gives room for a run of k values, k up to [Most], and where it lies.
 func (p *Pile[T]) Take(k int) (at uint32, run []T) {
@@ -19,7 +33,7 @@ func (p *Pile[T]) Take(k int) (at uint32, run []T) {
 		p.n = (p.n + Most - 1) &^ (Most - 1) // a run lies in one block
 	}
 	if p.n+k > len(p.blocks)<<bits {
-		p.blocks = append(p.blocks, make([]T, Most))
+		p.blocks = append(p.blocks, p.spare.block())
 	}
 	at = uint32(p.n)
 	p.n += k
@@ -35,5 +49,19 @@ func (p *Pile[T]) At(at uint32, k int) []T {
 	return p.blocks[at>>bits][i : i+k : i+k]
 }
 
-// Empty takes everything out and keeps the room.
-func (p *Pile[T]) Empty() { p.n = 0 }
+// Empty takes everything out.
+func (p *Pile[T]) Empty() {
+	p.spare.blocks = append(p.spare.blocks, p.blocks...)
+	p.blocks, p.n = p.blocks[:0], 0
+}
+
+func (s *Spare[T]) block() *[Most]T {
+	n := len(s.blocks) - 1
+	if n < 0 {
+		s.made++
+		return new([Most]T)
+	}
+	b := s.blocks[n]
+	s.blocks = s.blocks[:n]
+	return b
+}

@@ -36,7 +36,13 @@ var ErrTooLarge = errors.New("more states than the limit")
 
 // shardCount is how many parts the set of visited states has. It is fixed, so that states get the same numbers whatever
 // the number of cores.
-const shardCount = 16
+const (
+	shardBits  = 4
+	shardCount = 1 << shardBits
+)
+
+// mostWorkers is how many workers there are at most: each shard takes in what all of them found.
+const mostWorkers = 64
 
 // chunkSize is how many states one worker takes at a time.
 const chunkSize = 32
@@ -56,7 +62,7 @@ const noState = ^stateID(0)
 func (id stateID) shard() int { return int(id % shardCount) }
 func (id stateID) place() int { return int(id / shardCount) }
 
-// record is what is kept of a state for good.
+// record is what is kept of a state for good; [shard.keep] names each field.
 type record struct {
 	parent stateID
 	choice choice // that leads here from the parent
@@ -66,15 +72,19 @@ type record struct {
 	flags  uint8
 }
 
+// todo is a state of a shard that is to be explored.
+type todo struct {
+	place uint32 // among the records
+	at    uint32 // where its finder keeps it
+}
+
 // shard is a part of the visited states: a table from fingerprints to places, and the records of the states there.
 type shard struct {
 	table  table
 	known  []record
-	base   int     // place of the first state of the level under way
-	nodes  []place // the states of the level under way; nowhere where nothing comes after one
-	fresh  []place // those of the next level
 	ends   []endState
 	broken []brokenState
+	_      [line]byte // the next one is another worker's
 }
 
 // Flags of a state.
@@ -91,7 +101,7 @@ type cand struct {
 	from   stateID
 	link   linkID // the one that leads here
 	choice choice
-	node   place // nowhere where nothing comes after it
+	at     uint32 // where its finder keeps it; nowhere where nothing comes after it
 	end    signature
 	head   uint8
 	flags  uint8
@@ -105,9 +115,11 @@ type Explorer struct {
 	shards [shardCount]shard
 	depth  int
 
-	team    *team
-	workers []*worker
-	chunks  []chunk
+	team      *team
+	workers   []*worker
+	chunks    []chunk
+	chunkEnds []int // of the workers' parts of the level under way
+	shardEnds []int // of their parts of the shards
 
 	transitions int64
 	links       links
@@ -186,15 +198,8 @@ func (e *Explorer) Run(ctx context.Context) error {
 
 func (e *Explorer) levels(ctx context.Context) error {
 	e.first()
-	for {
-		n := 0
-		for s := range e.shards {
-			n += len(e.shards[s].nodes)
-		}
-		if n == 0 || e.property != Holds {
-			return nil
-		}
-		if e.states() > e.x.opts.MaxStates {
+	for before := 0; e.states() > before && e.property == Holds; {
+		if before = e.states(); before > e.x.opts.MaxStates {
 			return ErrTooLarge
 		}
 		if err := ctx.Err(); err != nil {
@@ -205,6 +210,7 @@ func (e *Explorer) levels(ctx context.Context) error {
 			e.x.opts.Progress(e.states(), e.depth)
 		}
 	}
+	return nil
 }
 
 func (e *Explorer) states() int {
@@ -235,16 +241,21 @@ func (e *Explorer) first() {
 	s := &e.shards[h%shardCount]
 	s.table.insert(h)
 	s.keep(&cand{hash: h, from: noState})
-	s.nodes = append(s.nodes, e.workers[0].put(int(h%shardCount), &n))
+	f := &e.workers[0].going[h%shardCount]
+	f.todo = append(f.todo, todo{at: f.put(&n)})
 	e.root = stateID(h % shardCount)
 }
 
-// keep adds the record of a state.
+// keep adds the record of a state. It is written where it lies, field by field: a processor that is to copy in one go what it
+// has just written in parts waits until all of it is in the cache.
 func (s *shard) keep(c *cand) {
-	if len(s.known) == cap(s.known) {
-		s.known = slices.Grow(s.known, max(256, len(s.known))) // twice as many: what append adds costs more copies
+	n := len(s.known)
+	if n == cap(s.known) {
+		s.known = slices.Grow(s.known, max(256, n)) // twice as many: what append adds costs more copies
 	}
-	s.known = append(s.known, record{parent: c.from, choice: c.choice, head: c.head, flags: c.flags})
+	s.known = s.known[:n+1]
+	r := &s.known[n]
+	r.parent, r.choice, r.links, r.degree, r.head, r.flags = c.from, c.choice, 0, 0, c.head, c.flags
 }
 
 // record is what is kept of a state.

@@ -9,10 +9,12 @@ import (
 )
 
 // frontier keeps the states of one shard that a worker found in one level until the next one is explored, in a third of
-// the room that they take as nodes. They lie there in the order in which they are asked for again.
+// the room that they take as nodes. They lie there in the order in which they are asked for again, but for some that the worker
+// found as it helped another.
 type frontier struct {
 	states *interp.Store[kept]
 	slots  pile.Pile[slot]
+	todo   []todo // those of them that turned out to be new, in the order of their places
 }
 
 // kept is a world in a frontier.
@@ -23,29 +25,17 @@ type kept struct {
 	more    uint32 // where the others are
 }
 
-// place is where a state of the level under way is: the worker that found it in the high bits, its place in that worker's
-// frontier in the low ones.
-type place uint32
-
-const (
-	placeBits   = 26 // more than there are states in a shard
-	mostWorkers = 1<<(32-placeBits) - 1
-	nowhere     = ^place(0)
-)
-
-func (p place) worker() int { return int(p >> placeBits) }
-
-func (p place) at() uint32 { return uint32(p & (1<<placeBits - 1)) }
+// nowhere is no place in a frontier.
+const nowhere = ^uint32(0)
 
 func (f *frontier) empty() {
 	f.states.Empty()
 	f.slots.Empty()
 }
 
-// put keeps a state of a shard for the next level.
-func (wk *worker) put(s int, n *node) place {
-	f := &wk.now[s]
-	at := f.states.Put(&n.m)
+// put keeps a state and tells where.
+func (f *frontier) put(n *node) (at uint32) {
+	at = f.states.Put(&n.m)
 	k := f.states.With(at)
 	k.scene, k.servers = n.w.scene, n.servers
 	if set := n.w.live; set != 0 {
@@ -59,14 +49,13 @@ func (wk *worker) put(s int, n *node) place {
 			}
 		}
 	}
-	return place(wk.number)<<placeBits | place(at)
+	return at
 }
 
-// get makes n the state of a shard at a place of the level under way.
-func (e *Explorer) get(s int, p place, n *node) {
-	f := e.frontier(s, p)
-	f.states.Get(p.at(), &n.m)
-	k := f.states.With(p.at())
+// get makes n the state at a place that put told.
+func (f *frontier) get(at uint32, n *node) {
+	f.states.Get(at, &n.m)
+	k := f.states.With(at)
 	for set := n.w.live &^ k.live; set != 0; set &= set - 1 {
 		n.w.slots[bits.TrailingZeros32(set)] = slot{}
 	}
@@ -80,9 +69,4 @@ func (e *Explorer) get(s int, p place, n *node) {
 			}
 		}
 	}
-}
-
-// frontier is where the states of the level under way are that one worker found of a shard.
-func (e *Explorer) frontier(s int, p place) *frontier {
-	return &e.workers[p.worker()].levels[(e.depth+1)%2][s]
 }

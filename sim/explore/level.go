@@ -1,81 +1,75 @@
 package explore
 
 import (
+	"math/bits"
 	"slices"
 	"time"
 
 	"github.com/lrun/lrun/interp"
 )
 
-// chunk is a piece of the level, and what came of it.
+// chunk is a piece of the level: some states that one worker found, in the order of their ranks, and what came of them.
 type chunk struct {
-	shard, from, to int
-	worker          *worker                            // who has it
-	cands           [shardCount]struct{ from, to int } // where in that worker's cands lies what came of it, by shard
+	finder      int
+	shard, from int                                  // where the first of them is among what the finder found
+	n           int                                  // how many there are; they may go on in the shards after this one
+	worker      *worker                              // who has the chunk
+	cands       [shardCount]struct{ from, to int32 } // where in that worker's cands lies what came of it, by shard
 }
 
-// level explores all states of the level under way. States are expanded in parallel; then each shard takes in what is
-// new to it in the order of the chunks, so that the same states get the same numbers and the same parents every time.
-func (e *Explorer) level() {
-	e.cut()
+// level explores all states of the level under way. First they are expanded, each by the worker that found it, unless that has
+// more to do than others: what one processor has written another one has to fetch. Then each shard takes in what is new to it,
+// in the order of the states that it came from, so that the same states get the same numbers and the same parents every time.
+func (e *Explorer) level() { e.levelBy(e.team.do) }
+
+func (e *Explorer) levelBy(do func(ends []int, f func(who, i int))) {
 	for _, wk := range e.workers {
 		wk.turnOver(e.depth)
 	}
-	e.team.do(len(e.chunks), func(who, i int) { e.workers[who].expand(e, &e.chunks[i]) })
-	e.team.do(shardCount, func(who, s int) { e.workers[who].take(e, s) })
+	e.cut()
+	do(e.chunkEnds, func(who, i int) { e.workers[who].expand(e, &e.chunks[i]) })
+	do(e.shardEnds, func(who, s int) { e.workers[who].take(e, s) })
 	for _, wk := range e.workers {
 		e.transitions += wk.transitions
 		wk.transitions = 0
-	}
-	for s := range e.shards {
-		sh := &e.shards[s]
-		sh.base = len(sh.known) - len(sh.fresh)
-		sh.nodes, sh.fresh = sh.fresh, sh.nodes[:0]
 	}
 	e.depth++
 	e.findBroken()
 }
 
-// cut cuts the level into chunks.
+// cut cuts the level into chunks, those of each finder in the order of their states.
 func (e *Explorer) cut() {
-	e.chunks = e.chunks[:0]
-	for s := range e.shards {
-		all := len(e.shards[s].nodes)
-		for from := 0; from < all; from += chunkSize {
-			e.chunks = append(e.chunks, chunk{shard: s, from: from, to: min(from+chunkSize, all)})
+	e.chunks, e.chunkEnds = e.chunks[:0], e.chunkEnds[:0]
+	for who, wk := range e.workers {
+		room := 0
+		for s := range e.shards {
+			all := len(wk.going[s].todo)
+			for from := 0; from < all; {
+				if room == 0 {
+					e.chunks = append(e.chunks, chunk{finder: who, shard: s, from: from})
+					room = chunkSize
+				}
+				n := min(room, all-from)
+				e.chunks[len(e.chunks)-1].n += n
+				wk.left[s].Add(1)
+				from, room = from+n, room-n
+			}
 		}
+		e.chunkEnds = append(e.chunkEnds, len(e.chunks))
 	}
 }
 
-// worker is what one goroutine works with.
-type worker struct {
-	number      uint32
-	m           *interp.Machine
-	choices     []choice
-	cover       []bool
-	seen        []bool
-	levels      [2][shardCount]frontier // the states that this worker found, of this level and of the one before
-	now         *[shardCount]frontier   // where it puts those of the next level
-	parent      node                    // the state whose choices are made
-	linker      linker
-	cands       [shardCount][]cand // what came of this level's chunks that this worker had
-	batch       [batchSize]found
-	n           int                // how many of the batch have been made
-	latest      [latestSize]uint64 // fingerprints that this worker has handed on
-	transitions int64
-	fetched     uint32 // keeps the compiler from leaving out what only fetches memory
-}
+// rank is the place of a state in the order in which what comes of a level's states is taken in: shard by shard.
+func rank(id stateID) uint32 { return bits.RotateLeft32(uint32(id), -shardBits) }
 
 // batchSize is how many states are made before they are looked up in the tables: the memory then fetches all their
 // places at once. As many states fit into the first cache of a processor.
 const batchSize = 8
 
-// aheadSize is how long before its turn the place of a candidate is fetched as they are taken in.
-const aheadSize = 12
-
 // latestSize is how many fingerprints a worker remembers. Of the states that no level before has, every third is found twice
 // in its own level. A worker finds them in the order in which they are taken in, so that the second of two is never the
-// one that is kept: it need not be put into the frontier. What was found in an earlier level is in a table.
+// one that is kept: it need not be put into the frontier. Where a worker goes back in that order, to help another, it has to
+// forget them. What was found in an earlier level is in a table.
 const latestSize = 1 << 14
 
 // found is a state that was reached, before it is looked up.
@@ -85,73 +79,45 @@ type found struct {
 	out *link // the one that leads here
 }
 
-// turnOver begins a level: the states of the level before the last one are no longer needed.
-func (wk *worker) turnOver(depth int) {
-	wk.now = &wk.levels[depth%2]
-	for s := range wk.now {
-		wk.now[s].empty()
-		wk.cands[s] = wk.cands[s][:0]
-	}
-}
-
-// crew makes the workers.
-func (e *Explorer) crew() {
-	for i := range e.x.opts.Workers {
-		wk := &worker{number: uint32(i), m: e.x.machine(), cover: ownLines(len(e.cover)), seen: ownLines(len(e.seen))}
-		wk.m.Cover(wk.cover)
-		for l := range wk.levels {
-			for s := range wk.levels[l] {
-				wk.levels[l][s].states = interp.NewStore[kept](e.x.prog)
-			}
-		}
-		wk.turnOver(1) // where the first level looks for its one state
-		e.workers = append(e.workers, wk)
-	}
-	e.team = newTeam(len(e.workers))
-}
-
-// ownLines makes room for n marks that shares no line with anything else.
-func ownLines(n int) []bool { return make([]bool, n+2*line)[line:][:n] }
-
-// dismiss gathers what the workers have seen.
-func (e *Explorer) dismiss() {
-	for _, wk := range e.workers {
-		for i, c := range wk.cover {
-			e.cover[i] = e.cover[i] || c
-		}
-		for i, c := range wk.seen {
-			e.seen[i] = e.seen[i] || c
-		}
-	}
-	e.team.dismiss()
-	e.workers, e.chunks, e.team = nil, nil, nil
-}
-
 // expand makes every choice in every state of a chunk.
 func (wk *worker) expand(e *Explorer, ch *chunk) {
+	wk.forget()
 	ch.worker = wk
 	for s := range ch.cands {
-		ch.cands[s].from = len(wk.cands[s])
+		ch.cands[s].from = int32(len(wk.cands[s]))
 	}
-	sh := &e.shards[ch.shard]
-	for i := ch.from; i < ch.to; i++ {
-		if sh.nodes[i] == nowhere {
-			continue
+	finder := e.workers[ch.finder]
+	for s, from, left := ch.shard, ch.from, ch.n; left > 0; s, from = s+1, 0 {
+		nodes := finder.going[s].todo[from:]
+		nodes = nodes[:min(len(nodes), left)]
+		for _, n := range nodes {
+			finder.going[s].get(n.at, &wk.parent)
+			wk.expandOne(e, stateID(n.place*shardCount)+stateID(s))
 		}
-		e.get(ch.shard, sh.nodes[i], &wk.parent)
-		id := stateID((sh.base+i)*shardCount + ch.shard)
-		wk.choices = e.x.choices(&wk.parent, wk.choices)
-		r := &sh.known[sh.base+i]
-		r.links = wk.linker.begin(&e.links, len(wk.choices)*(len(e.x.lefts)+2))
-		for _, c := range wk.choices {
-			e.x.variants(c, func(c choice) (interp.Asked, time.Duration) { return wk.follow(e, id, c) })
+		if len(nodes) > 0 {
+			finder.left[s].Add(-1)
+			left -= len(nodes)
 		}
-		r.degree = wk.linker.since(r.links)
 	}
 	wk.lookUp(e)
 	for s := range ch.cands {
-		ch.cands[s].to = len(wk.cands[s])
+		ch.cands[s].to = int32(len(wk.cands[s]))
 	}
+}
+
+// expandOne makes every choice in the state that the worker has at hand.
+func (wk *worker) expandOne(e *Explorer, id stateID) {
+	before := wk.rank
+	if wk.rank = rank(id); wk.rank < before {
+		clear(wk.latest[:])
+	}
+	wk.choices = e.x.choices(&wk.parent, wk.choices)
+	r := e.record(id)
+	r.links = wk.linker.begin(&e.links, len(wk.choices)*(len(e.x.lefts)+2))
+	for _, c := range wk.choices {
+		e.x.variants(c, func(c choice) (interp.Asked, time.Duration) { return wk.follow(e, id, c) })
+	}
+	r.degree = wk.linker.since(r.links)
 }
 
 // follow makes one choice in the state that the worker has at hand.
@@ -168,10 +134,8 @@ func (wk *worker) follow(e *Explorer, id stateID, c choice) (interp.Asked, time.
 	}
 	var link linkID
 	link, f.out = wk.linker.add(t.dt)
-	f.cand = cand{
-		hash: t.hash, from: id, link: link, choice: c, head: t.head, flags: t.flags, broken: f.w.broken, prop: f.w.prop,
-		end: t.end, node: nowhere,
-	}
+	f.hash, f.from, f.link, f.choice, f.end = t.hash, id, link, c, t.end
+	f.head, f.flags, f.cand.broken, f.cand.prop = t.head, t.flags, f.w.broken, f.w.prop
 	return t.asked, t.left
 }
 
@@ -184,10 +148,6 @@ func (wk *worker) lookUp(e *Explorer) {
 		h := batch[i].hash
 		fetch += e.shards[h%shardCount].table.touch(h)
 	}
-	for i := range batch {
-		h := batch[i].hash
-		fetch += e.shards[h%shardCount].table.touchHash(h)
-	}
 	wk.fetched += fetch
 	for i := range batch {
 		f := &batch[i]
@@ -196,42 +156,15 @@ func (wk *worker) lookUp(e *Explorer) {
 			f.out.to = stateID(place*shardCount) + stateID(s)
 			continue
 		}
+		at := nowhere
 		if latest := &wk.latest[f.hash>>40%latestSize]; *latest != f.hash {
 			*latest = f.hash
 			if f.flags&(flagEnd|flagBroken) == 0 {
-				f.cand.node = wk.put(int(s), &f.node)
+				at = wk.next[s].put(&f.node)
 			}
 		}
 		wk.cands[s] = append(wk.cands[s], f.cand)
-	}
-}
-
-// take lets a shard take in the states that are new to it.
-func (wk *worker) take(e *Explorer, s int) {
-	sh := &e.shards[s]
-	for i := range e.chunks {
-		ch := &e.chunks[i]
-		cands := ch.worker.cands[s]
-		for j := ch.cands[s].from; j < ch.cands[s].to; j++ {
-			if next := j + aheadSize; next < len(cands) {
-				wk.fetched += sh.table.touch(cands[next].hash)
-			}
-			c := &cands[j]
-			place, isNew := sh.table.insert(c.hash)
-			id := stateID(place*shardCount + s)
-			e.links.at(c.link).to = id
-			if !isNew {
-				continue
-			}
-			sh.keep(c)
-			sh.fresh = append(sh.fresh, c.node)
-			if c.flags&flagEnd != 0 {
-				sh.ends = append(sh.ends, endState{id, c.end})
-			}
-			if c.flags&flagBroken != 0 {
-				sh.broken = append(sh.broken, brokenState{id, c.broken, c.prop})
-			}
-		}
+		wk.cands[s][len(wk.cands[s])-1].at = at // not before: see shard.keep
 	}
 }
 

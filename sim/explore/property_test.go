@@ -164,7 +164,7 @@ func TestFingerprint(t *testing.T) {
 					c = buf[0] // mostly the night in which nothing goes wrong
 				}
 				step := e.x.transition(wk.m, &n, &next, c)
-				if e.get(0, wk.put(0, &next), &again); again != next {
+				if wk.next[0].get(wk.next[0].put(&next), &again); again != next {
 					t.Fatalf("depth %d: a state comes out of the frontier as another one:\n%+v\n%+v", depth, next, again)
 				}
 				if h := e.x.hash(wk.m, &again, nil, e.x.all); h != step.hash || again.servers != next.servers {
@@ -175,7 +175,7 @@ func TestFingerprint(t *testing.T) {
 					break
 				}
 			}
-			wk.turnOver(1)
+			wk.turnOver(0)
 		}
 		e.dismiss()
 	}

@@ -1,5 +1,7 @@
 package explore
 
+import "slices"
+
 // table is a set of fingerprints, each with a number: they count up from 0 as they come in. It is open addressing with
 // linear probing, grown at two thirds: what is probed are numbers, sixteen of them to a cache line, with a few bits of
 // their fingerprints, so that hardly ever a wrong fingerprint is compared. A Go map takes three times as long for this.
@@ -22,19 +24,12 @@ func (t *table) start(h uint64) uint64 { return h >> 8 & uint64(len(t.slots)-1) 
 func mark(h uint64) uint32 { return uint32(h>>32) &^ numberMask }
 
 // touch reads the slot where the search for a fingerprint begins, so that it has been fetched from memory when the
-// fingerprint is looked up; touchHash, once the slot is there, reads the fingerprint that is probably the same.
+// fingerprint is looked up.
 func (t *table) touch(h uint64) uint32 {
 	if len(t.slots) == 0 {
 		return 0
 	}
 	return t.slots[t.start(h)]
-}
-
-func (t *table) touchHash(h uint64) uint32 {
-	if s := t.touch(h); s != 0 && s&^numberMask == mark(h) {
-		return uint32(t.hashes[s&numberMask-1])
-	}
-	return 0
 }
 
 // find looks a fingerprint up.
@@ -71,6 +66,9 @@ func (t *table) insert(h uint64) (number int, isNew bool) {
 	number, free := t.probe(h)
 	if number >= 0 {
 		return number, false
+	}
+	if len(t.hashes) == cap(t.hashes) {
+		t.hashes = slices.Grow(t.hashes, max(256, len(t.hashes))) // twice as many: what append adds costs more copies
 	}
 	t.hashes = append(t.hashes, h)
 	t.slots[free] = mark(h) | uint32(len(t.hashes))

@@ -13,13 +13,11 @@ type team struct {
 
 	// What do and dismiss say. They are written between two rounds, and read by those who take part in one.
 	f    func(who, i int)
-	n    int
+	ends []int // of the members' parts
 	over bool
 
 	_     [line]byte
 	round atomic.Uint64 // counts up in the high bits; in the low ones how many members take part
-	_     [line]byte
-	next  atomic.Int64 // the piece of work that is taken next
 	_     [line]byte
 	busy  atomic.Int64 // members that have not ended the round
 	_     [line]byte
@@ -30,6 +28,8 @@ type member struct {
 	lookouts int // how often it looks before it sleeps
 	asleep   atomic.Bool
 	wake     chan struct{}
+	_        [line]byte
+	next     atomic.Int64 // the piece of its part that is taken next, by whomever
 	_        [line]byte
 }
 
@@ -63,9 +63,20 @@ func newTeam(n int) *team {
 	return t
 }
 
-// do calls f for 0 to n-1, each once, and returns when all are done. f is told which member calls it. It calls neither do nor
-// anything that ends its goroutine.
-func (t *team) do(n int, f func(who, i int)) {
+// share gives each member its part of n pieces: the ends of the parts.
+func (t *team) share(n int) (ends []int) {
+	for who := range t.members {
+		ends = append(ends, (who+1)*n/len(t.members))
+	}
+	return ends
+}
+
+// do calls f for pieces, numbered from 0 to the last of the ends, each once, and returns when all are done. f is told which
+// member calls it. There is an end for each member: it begins with the part from the end before up to its own, so that it has to do
+// with the same memory as in other rounds, as far as it is needed at all; then it helps the others with theirs. It goes
+// through each part in order. f calls neither do nor anything that ends its goroutine.
+func (t *team) do(ends []int, f func(who, i int)) {
+	n := ends[len(ends)-1]
 	part := min(len(t.members), n)
 	if part <= 1 {
 		for i := range n {
@@ -73,8 +84,12 @@ func (t *team) do(n int, f func(who, i int)) {
 		}
 		return
 	}
-	t.f, t.n = f, n
-	t.next.Store(0)
+	t.f, t.ends = f, ends
+	from := 0
+	for who, m := range t.members {
+		m.next.Store(int64(from))
+		from = ends[who]
+	}
 	t.busy.Store(int64(part))
 	t.begin(part)
 	t.work(0)
@@ -91,8 +106,12 @@ func (t *team) begin(part int) {
 
 // work does pieces of the round until all are taken, and ends it for a member.
 func (t *team) work(who int) {
-	for i := int(t.next.Add(1)) - 1; i < t.n; i = int(t.next.Add(1)) - 1 {
-		t.f(who, i)
+	for k := range t.members {
+		whose := (who + k) % len(t.members)
+		next := &t.members[whose].next
+		for i := int(next.Add(1)) - 1; i < t.ends[whose]; i = int(next.Add(1)) - 1 {
+			t.f(who, i)
+		}
 	}
 	if t.busy.Add(-1) == 0 {
 		t.members[0].rouse()

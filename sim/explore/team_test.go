@@ -2,6 +2,7 @@ package explore
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -20,8 +21,15 @@ func TestTeam(t *testing.T) {
 				tm.members[0].lookouts = lookouts
 				for round := range 300 {
 					n := round % 21
+					ends := tm.share(n)
+					if round%2 > 0 { // a part may be empty, or hold all
+						for i := range ends[:size-1] {
+							ends[i] = rand.IntN(n + 1)
+						}
+						slices.Sort(ends)
+					}
 					done := make([]int, n)
-					tm.do(n, func(who, i int) {
+					tm.do(ends, func(who, i int) {
 						if who < 0 || who >= size {
 							t.Errorf("member %d of %d", who, size)
 						}
@@ -48,8 +56,8 @@ func TestDismissed(t *testing.T) {
 				synctest.Test(t, func(*testing.T) {
 					tm := newTeam(size)
 					if played {
-						tm.do(7, func(_, _ int) {})
-						tm.do(2, func(_, _ int) {})
+						tm.do(tm.share(7), func(_, _ int) {})
+						tm.do(tm.share(2), func(_, _ int) {})
 					}
 					if asleep {
 						synctest.Wait()
