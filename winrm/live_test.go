@@ -145,15 +145,7 @@ func TestBothOfAPairAreNotUpgradedAtOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	login, err := winrm.NewLogin(p, winrm.Credentials{Password: password})
-	if err != nil {
-		t.Fatal(err)
-	}
-	pair, err := winrm.Connect(p, login)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = pair.Close(context.Background()) })
+	pair := connect(t, p)
 	for _, c := range []struct {
 		name          string
 		first, second *winrm.Servers

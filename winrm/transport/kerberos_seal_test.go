@@ -54,8 +54,15 @@ func TestKerberosEncrypts(t *testing.T) {
 			t.Errorf("%s came in the clear", m.Action)
 		}
 	}
-	if len(w.logons) != len(conns) {
-		t.Errorf("%d logins on %d connections", len(w.logons), len(conns))
+	from := map[string]bool{}
+	for _, l := range w.logons {
+		if from[l.Remote] {
+			t.Errorf("%s logs in again on one connection", l.Remote)
+		}
+		from[l.Remote] = true
+	}
+	if len(from) < len(conns) { // one that was prepared may not have been needed
+		t.Errorf("%d logins on %d connections", len(from), len(conns))
 	}
 }
 
