@@ -72,12 +72,6 @@ type record struct {
 	flags  uint8
 }
 
-// todo is a state of a shard that is to be explored.
-type todo struct {
-	place uint32 // among the records
-	at    uint32 // where its finder keeps it
-}
-
 // shard is a part of the visited states: a table from fingerprints to places, and the records of the states there.
 type shard struct {
 	table  table

@@ -14,7 +14,13 @@ import (
 type frontier struct {
 	states *interp.Store[kept]
 	slots  pile.Pile[slot]
-	todo   []todo // those of them that turned out to be new, in the order of their places
+	todo   []todo // those of them that turned out to be new, in the order of their records
+}
+
+// todo is a state that is to be explored.
+type todo struct {
+	place uint32 // of its record in the shard
+	at    uint32 // where it lies in the frontier
 }
 
 // kept is a world in a frontier.

@@ -22,6 +22,7 @@ type chunk struct {
 // in the order of the states that it came from, so that the same states get the same numbers and the same parents every time.
 func (e *Explorer) level() { e.levelBy(e.team.do) }
 
+// levelBy is level, whose pieces of work do deals to the workers.
 func (e *Explorer) levelBy(do func(ends []int, f func(who, i int))) {
 	for _, wk := range e.workers {
 		wk.turnOver(e.depth)

@@ -61,13 +61,13 @@ func TestRoomIsUsedAgain(t *testing.T) {
 	wk := e.workers[0]
 	widest := 0
 	for n := 0; e.states() > n; {
-		width := 0
-		for s := range wk.levels[0] {
-			width += len(wk.levels[(e.depth+1)%2][s].todo)
-		}
-		widest = max(widest, width)
 		n = e.states()
 		e.level()
+		width := 0
+		for s := range wk.next {
+			width += len(wk.next[s].todo)
+		}
+		widest = max(widest, width)
 	}
 	if room := wk.room.States(); room > 2*widest {
 		t.Errorf("there is room for %d states, and no level has more than %d", room, widest)

@@ -17,7 +17,7 @@ func (wk *worker) take(e *Explorer, s int) {
 	for len(wk.streams) > 0 {
 		first := 0
 		for i := range wk.streams {
-			if wk.streams[i].rank < wk.streams[first].rank {
+			if wk.streams[i].rank() < wk.streams[first].rank() {
 				first = i
 			}
 		}
@@ -31,9 +31,11 @@ func (wk *worker) take(e *Explorer, s int) {
 type stream struct {
 	worker *worker // who has found what comes next
 	cands  []cand  // what comes next
-	rank   uint32  // of the state that it came from
 	chunks []chunk // those after it
 }
+
+// rank is that of the state that the next one came from.
+func (st *stream) rank() uint32 { return rank(st.cands[0].from) }
 
 // next goes on to the next chunk of which something came.
 func (st *stream) next(s int) bool {
@@ -42,7 +44,6 @@ func (st *stream) next(s int) bool {
 		st.chunks = st.chunks[1:]
 		if c := ch.cands[s]; c.from < c.to {
 			st.worker, st.cands = ch.worker, ch.worker.cands[s][c.from:c.to]
-			st.rank = rank(st.cands[0].from)
 			return true
 		}
 	}
@@ -57,11 +58,8 @@ func (st *stream) takeIn(e *Explorer, s int) bool {
 		sh.add(e, s, st.worker, &st.cands[n])
 		n++
 	}
-	if st.cands = st.cands[n:]; len(st.cands) == 0 {
-		return st.next(s)
-	}
-	st.rank = rank(st.cands[0].from)
-	return true
+	st.cands = st.cands[n:]
+	return len(st.cands) > 0 || st.next(s)
 }
 
 // add takes in a state unless the shard has it, and fills in where the link to it leads.
