@@ -20,6 +20,7 @@ type client struct {
 
 	mu      sync.Mutex
 	idle    [lanes][]*conn
+	coming  [lanes]chan struct{} // closed when the connection that is being prepared is idle, or has failed; nil once one waits
 	all     map[*conn]struct{}
 	refused *AuthError
 	closed  bool
@@ -159,20 +160,27 @@ func (c *client) usable() error {
 	return nil
 }
 
-// get takes an idle connection that is alive and fresh, or makes a new one and logs in on it.
+// get takes an idle connection that is alive and fresh, waits for the one that is being prepared, or makes a new one and
+// logs in on it.
 func (c *client) get(ctx context.Context, l lane) (cn *conn, reused bool, err error) {
 	for {
-		cn := c.takeIdle(l)
-		if cn == nil {
-			break
-		}
-		if c.usableConn(cn) {
+		cn, coming := c.takeIdle(l)
+		switch {
+		case coming != nil:
+			select {
+			case <-coming:
+			case <-ctx.Done():
+				return nil, false, context.Cause(ctx)
+			}
+		case cn == nil:
+			cn, err = c.fresh(ctx)
+			return cn, false, err
+		case c.usableConn(cn):
 			return cn, true, nil
+		default:
+			c.drop(cn)
 		}
-		c.drop(cn)
 	}
-	cn, err = c.fresh(ctx)
-	return cn, false, err
 }
 
 // fresh makes a connection and logs in on it.
@@ -188,20 +196,31 @@ func (c *client) fresh(ctx context.Context) (*conn, error) {
 	return cn, nil
 }
 
-// prepare makes an idle connection of a lane that has none, so that whoever needs one does not wait for its handshakes.
-// Nothing is lost where that fails: who needs one makes it, and has the error.
-func (c *client) prepare(ctx context.Context, l lane) {
+// prepare begins to make an idle connection for a lane that has none, so that whoever needs one waits for what is left of
+// its handshakes, and calls done at the end. Nothing is lost where that fails: who needs one makes it, and has the error.
+func (c *client) prepare(ctx context.Context, l lane, done func()) {
 	c.mu.Lock()
-	ready := c.closed || c.refused != nil || slices.ContainsFunc(c.idle[l], c.usableConn)
-	c.mu.Unlock()
-	if ready {
+	defer c.mu.Unlock()
+	if c.closed || c.refused != nil || c.coming[l] != nil || slices.ContainsFunc(c.idle[l], c.usableConn) {
+		done()
 		return
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, c.cfg.OperationTimeout+c.cfg.AnswerMargin, errStalled)
-	defer cancel()
-	if cn, err := c.fresh(ctx); err == nil {
-		c.put(l, cn)
-	}
+	coming := make(chan struct{})
+	c.coming[l] = coming
+	go func() {
+		defer done()
+		ctx, cancel := context.WithTimeoutCause(ctx, c.cfg.OperationTimeout+c.cfg.AnswerMargin, errStalled)
+		defer cancel()
+		if cn, err := c.fresh(ctx); err == nil {
+			c.put(l, cn)
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.coming[l] == coming {
+			c.coming[l] = nil
+		}
+		close(coming)
+	}()
 }
 
 // usableConn reports whether an idle connection is alive and fresh.
@@ -209,16 +228,20 @@ func (c *client) usableConn(cn *conn) bool {
 	return cn.alive() && time.Since(cn.idleSince) < c.cfg.ConnIdle
 }
 
-func (c *client) takeIdle(l lane) *conn {
+// takeIdle takes an idle connection, or where there is none the right to wait for the one that is being prepared: it will
+// serve one, so that a second who waited would have done better to make his own.
+func (c *client) takeIdle(l lane) (cn *conn, coming <-chan struct{}) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	n := len(c.idle[l])
 	if n == 0 {
-		return nil
+		coming = c.coming[l]
+		c.coming[l] = nil
+		return nil, coming
 	}
-	cn := c.idle[l][n-1]
+	cn = c.idle[l][n-1]
 	c.idle[l] = c.idle[l][:n-1]
-	return cn
+	return cn, nil
 }
 
 func (c *client) put(l lane, cn *conn) {

@@ -13,46 +13,65 @@ import (
 )
 
 // The first command of a session is four round trips, and every further one two: to connect, to open the shell, to begin
-// the command, and its input beside the wait for its output. The connection for that wait is made meanwhile.
+// the command, and its input beside the wait for its output. The connection for that wait is made meanwhile, and where it is
+// slow to make is waited for: to make another would begin later.
 func TestRoundTrips(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		const trip = 200 * time.Millisecond
-		n := memnet.New()
-		srv := wsman.NewServer(wsman.Options{
-			Auth: []wsman.Auth{wsman.Basic(accounts)}, Listen: n.Listen,
-			Faults: func(wsman.MessageInfo) wsman.Fault { return wsman.Fault{Latency: trip} },
+	for name, c := range map[string]struct {
+		connect int // round trips
+		trips   []int
+	}{
+		"connected at once": {1, []int{4, 2, 2}},
+		"slow to connect":   {5, []int{11, 2, 2}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { roundTrips(t, c.connect, c.trips) })
 		})
-		defer srv.Close()
-		host, err := srv.Listen("127.0.0.1:0", "fe01.contoso.com", wsman.HandlerFunc(shellHandler))
-		if err != nil {
-			t.Fatal(err)
-		}
-		c := configOf(t, host.Addr(), Basic(NewCredential(testUser, testPassword)))
-		c.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
-			time.Sleep(trip)
-			return n.Dial(ctx, network, address)
-		}
-		s, err := Open(c)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for i, want := range []int{4, 2, 2} {
-			began := time.Now()
-			if res, err := s.Run(t.Context(), "cat", []byte("in")); err != nil || string(res.Stdout) != "in" {
-				t.Fatalf("%+v, %v", res, err)
+	}
+}
+
+func roundTrips(t *testing.T, connect int, trips []int) {
+	const trip = 200 * time.Millisecond
+	n := memnet.New()
+	srv := wsman.NewServer(wsman.Options{
+		Auth: []wsman.Auth{wsman.Basic(accounts)}, Listen: n.Listen,
+		Faults: func(m wsman.MessageInfo) wsman.Fault {
+			if m.Action == wsman.ActionSend {
+				// The command has ended when its output is asked for, which is then one answer.
+				return wsman.Fault{Latency: trip - time.Millisecond}
 			}
-			if took := time.Since(began); took != time.Duration(want)*trip {
-				t.Errorf("command %d took %s: that is not %d round trips", i+1, took, want)
-			}
-			time.Sleep(time.Second) // its good-bye
-		}
-		if err := s.Close(t.Context()); err != nil {
-			t.Error(err)
-		}
-		if n := host.Stats().Connections; n != 2 {
-			t.Errorf("%d connections", n)
-		}
+			return wsman.Fault{Latency: trip}
+		},
 	})
+	defer srv.Close()
+	host, err := srv.Listen("127.0.0.1:0", "fe01.contoso.com", wsman.HandlerFunc(shellHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := configOf(t, host.Addr(), Basic(NewCredential(testUser, testPassword)))
+	c.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		time.Sleep(time.Duration(connect) * trip)
+		return n.Dial(ctx, network, address)
+	}
+	s, err := Open(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range trips {
+		began := time.Now()
+		if res, err := s.Run(t.Context(), "cat", []byte("in")); err != nil || string(res.Stdout) != "in" {
+			t.Fatalf("%+v, %v", res, err)
+		}
+		if took := time.Since(began); took != time.Duration(want)*trip {
+			t.Errorf("command %d took %s: that is not %d round trips", i+1, took, want)
+		}
+		time.Sleep(time.Second) // its good-bye
+	}
+	if err := s.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if n := host.Stats().Connections; n != 2 {
+		t.Errorf("%d connections", n)
+	}
 }
 
 // slowToAcknowledge serves one host that acts on input at once and acknowledges it late, and opens a session to it.

@@ -167,10 +167,7 @@ func (s *Session) enter(ctx context.Context) (*shell, error) {
 	m.loggedIn = func() {
 		// The first Receive is two messages away: its connection is made meanwhile.
 		s.background.Add(1)
-		go func() {
-			defer s.background.Done()
-			s.c.prepare(s.ctx, laneReceive)
-		}()
+		s.c.prepare(s.ctx, laneReceive, s.background.Done)
 	}
 	a, f := s.c.post(ctx, m)
 	if f == nil && a.shellID == "" {
