@@ -86,8 +86,8 @@ func (c *clock) bound(ctx context.Context, d time.Duration) (context.Context, co
 	return context.WithTimeoutCause(ctx, c.wall(d), errBound)
 }
 
-// boundAtLeast is bound for what asks servers and is answered at once: in a rehearsal, whose hours may be seconds, it
-// leaves the machines that act it out at least some time of the wall.
+// boundAtLeast is bound for what asks servers and is answered at once, or is no matter of the model at all, as whom a text
+// goes to: in a rehearsal, whose hours may be seconds, it leaves the machines that act it out at least some time of the wall.
 func (c *clock) boundAtLeast(ctx context.Context, d, wall time.Duration) (context.Context, context.CancelFunc) {
 	if d > 0 && c.scale > 1 {
 		d = max(d, wall*c.scale)

@@ -1,8 +1,12 @@
 package winrm
 
 import (
+	"context"
 	"testing"
 	"time"
+
+	"github.com/lrun/lrun/interp"
+	"github.com/lrun/lrun/pool"
 )
 
 // The time of a run goes on while its machine sleeps, and never goes back.
@@ -32,5 +36,41 @@ func TestTimeGoesOnInSleep(t *testing.T) {
 		if got := c.now(); got != step.want {
 			t.Errorf("%s: %s, want %s", step.what, got, step.want)
 		}
+	}
+}
+
+type slowNotifier time.Duration
+
+func (n slowNotifier) Notify(ctx context.Context, _ string) error {
+	select {
+	case <-time.After(time.Duration(n)):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// Whoever is sent a text lives in the time of the wall, also where a rehearsal's half a minute is a tenth of a second of it.
+func TestATextIsSentInTheTimeOfTheWall(t *testing.T) {
+	for _, c := range []struct {
+		scale int
+		takes time.Duration
+		want  interp.Outcome
+	}{
+		{1, 29 * time.Second, interp.Done},
+		{1, 31 * time.Second, interp.Failed},
+		{300, answerWall - time.Second, interp.Done},
+		{300, answerWall + time.Second, interp.Failed},
+	} {
+		inBubble(t, func(t *testing.T, f *farm) {
+			f.pool.Rehearsal = &pool.Rehearsal{TimeScale: c.scale}
+			w := f.world("notify \"done\"\n")
+			defer w.Close()
+			w.opts.Notifier = slowNotifier(c.takes)
+			ev := f.end(w, effect(w, interp.Notify, interp.Pool, 30*time.Second))
+			if ev.Outcome != c.want || ev.Bound != (c.want == interp.Failed) {
+				t.Errorf("%d times as fast, a text that takes %s ended %s, bound %t", c.scale, c.takes, ev.Outcome, ev.Bound)
+			}
+		})
 	}
 }

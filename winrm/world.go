@@ -197,7 +197,7 @@ func (t *task) run(ctx context.Context) {
 	t.w.tell(ev)
 }
 
-// answerWall is what a look at the pool gets in a rehearsal at the least, in the time of the wall.
+// answerWall is what a look at the pool, and the sending of a text, gets in a rehearsal at the least, in the time of the wall.
 const answerWall = 10 * time.Second
 
 // bound ends the effect's context when its bound passes. A reading sees to its own: rule 2 tells a cmdlet that does not
@@ -206,7 +206,7 @@ func (t *task) bound(ctx context.Context) (context.Context, context.CancelFunc) 
 	switch t.e.Action {
 	case interp.Read:
 		return context.WithCancel(ctx)
-	case interp.Survey:
+	case interp.Survey, interp.Notify:
 		return t.w.clock.boundAtLeast(ctx, t.e.Within, answerWall)
 	}
 	return t.w.clock.bound(ctx, t.e.Within)
