@@ -44,9 +44,12 @@ func TestTurn(t *testing.T) {
 	}
 
 	mark := run[scripts.BootMarkResult](t, s, scripts.BootMark, scripts.BootMarkArgs{Nonce: "n1"})
-	asked := run[scripts.RestartResult](t, s, scripts.Restart, scripts.RestartArgs{Nonce: mark.Nonce, Delay: 5})
-	if !asked.UnderWay() {
-		t.Fatalf("restart: %+v", asked)
+	// Where this machine is busy the answer may come too late, and be lost with the server: then the boot is all there is.
+	if res, err := try(t, s, scripts.Restart, scripts.RestartArgs{Nonce: mark.Nonce, Delay: 600}); err == nil {
+		var asked scripts.RestartResult
+		if err := res.Into(&asked); err != nil || !asked.UnderWay() {
+			t.Fatalf("restart: %+v, %v", asked, err)
+		}
 	}
 	r.wait("booted", fe01, 1)
 	after := run[scripts.SurveyResult](t, r.session(fe01), scripts.Survey, scripts.SurveyArgs{})
