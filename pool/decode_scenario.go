@@ -50,7 +50,7 @@ func (d *scenarioDecoder) scenario(s *Scenario, root ast.Node) {
 		d.start(&s.Start, n)
 	}
 	if n := o["seed"]; n != nil {
-		d.seed(s, n)
+		s.Seed = d.seed(n)
 	}
 	if n := o["faults"]; n != nil {
 		items, _ := d.list(n, "faults")
@@ -69,17 +69,17 @@ func (d *scenarioDecoder) scenario(s *Scenario, root ast.Node) {
 	}
 }
 
-func (d *scenarioDecoder) seed(s *Scenario, n ast.Node) {
+func (d *decoder) seed(n ast.Node) *uint64 {
 	text, ok := d.scalar(n, "seed")
 	if !ok {
-		return
+		return nil
 	}
 	seed, err := strconv.ParseUint(text, 10, 64)
 	if err != nil {
 		d.errorf(n, "seed is a whole number of 0 or more, not %s", quote(text))
-		return
+		return nil
 	}
-	s.Seed = &seed
+	return &seed
 }
 
 func (d *scenarioDecoder) answers(a *Answers, n ast.Node) {

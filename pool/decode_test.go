@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -71,6 +72,68 @@ func TestScenarioErrors(t *testing.T) {
 		}
 		return b.String()
 	})
+}
+
+// What is said of a test file: by DecodeTests, and then by Bind about the pool fe01 | fe02 fe03 with a backup pool.
+func TestTestErrors(t *testing.T) {
+	paired, err := pool.Decode("base", []byte(base))
+	if err != nil {
+		t.Fatal(err)
+	}
+	datadriven.RunTest(t, "testdata/test_errors.txt", func(t *testing.T, d *datadriven.TestData) string {
+		ts, err := pool.DecodeTests("x.test.yaml", []byte(d.Input))
+		if (ts == nil) != (err != nil) {
+			t.Errorf("%s: tests %v with error %v: there is one or the other", d.Pos, ts, err)
+		}
+		if err != nil {
+			return err.Error() + "\n"
+		}
+		var b strings.Builder
+		for i := range ts.Tests {
+			tellTest(&b, &ts.Tests[i], paired)
+		}
+		return b.String()
+	})
+}
+
+func tellTest(b *strings.Builder, x *pool.Test, p *pool.Pool) {
+	fmt.Fprintf(b, "%d: %s: runbook %q pool %q scenario %q start %q set %v runs %d golden %q\n",
+		x.Line, x.Name, x.Runbook, x.Pool, x.Scenario, x.Start, x.Set, x.Runs, x.Golden)
+	if x.Seed != nil {
+		fmt.Fprintf(b, "  seed %d\n", *x.Seed)
+	}
+	sc, want, err := x.Bind(p)
+	if (want == nil) != (err != nil) {
+		fmt.Fprintf(b, "  expectations %v with error %v: there is one or the other\n", want, err)
+	}
+	if err != nil {
+		b.WriteString("  " + strings.ReplaceAll(err.Error(), "\n", "\n  ") + "\n")
+		return
+	}
+	if sc != nil {
+		for i := range sc.Faults {
+			fmt.Fprintf(b, "  fault %s\n", p.Fault(&sc.Faults[i]))
+		}
+	}
+	if want.FailedOver != nil {
+		fmt.Fprintf(b, "  failed over %t\n", *want.FailedOver)
+	}
+	for _, s := range []struct {
+		name string
+		set  *pool.Set
+	}{{"upgraded", want.Upgraded}, {"remaining", want.Remaining}, {"skipped", want.Skipped}, {"down", want.Down}} {
+		if s.set != nil {
+			fmt.Fprintf(b, "  %s %v\n", s.name, p.Names(*s.set))
+		}
+	}
+	for _, n := range []*int{want.UsersCut, want.SessionsCut} {
+		if n != nil {
+			fmt.Fprintf(b, "  at most %d cut\n", *n)
+		}
+	}
+	if want.Outcome != "" || want.Reason != "" || want.Within != 0 || want.Log != nil || want.Never != nil {
+		fmt.Fprintf(b, "  outcome %q reason %q within %s log %q never %q\n", want.Outcome, want.Reason, want.Within, want.Log, want.Never)
+	}
 }
 
 // Files that no transcript can hold.
@@ -410,6 +473,41 @@ func FuzzScenario(f *testing.F) {
 			}
 			if strings.Contains(p.Fault(fault), "value ") {
 				t.Errorf("fault without a spelling: %+v", *fault)
+			}
+		}
+	})
+}
+
+func FuzzTests(f *testing.F) {
+	p, err := pool.Decode("x", []byte(base))
+	if err != nil {
+		f.Fatal(err)
+	}
+	addSeeds(f, "testdata/test_errors.txt")
+	f.Fuzz(func(t *testing.T, src []byte) {
+		ts, err := pool.DecodeTests("x", src)
+		if (ts == nil) == (err == nil) {
+			t.Fatalf("tests %v with error %v", ts, err)
+		}
+		if ts == nil {
+			return
+		}
+		if len(ts.Tests) == 0 {
+			t.Error("a file without a test was read")
+		}
+		names := map[string]bool{}
+		for i := range ts.Tests {
+			x := &ts.Tests[i]
+			if x.Name == "" || names[x.Name] || x.Runbook == "" || x.Line < 1 || x.Golden != "" && x.Runs > 0 {
+				t.Errorf("a test that cannot be: %+v", *x)
+			}
+			names[x.Name] = true
+			_, want, err := x.Bind(p)
+			if (want == nil) == (err == nil) {
+				t.Errorf("expectations %v with error %v", want, err)
+			}
+			if want != nil && x.Golden == "" && reflect.ValueOf(*want).IsZero() {
+				t.Error("nothing could make the test fail")
 			}
 		}
 	})

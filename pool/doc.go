@@ -1,7 +1,8 @@
-// Package pool reads the two files an administrator writes about a Front End
+// Package pool reads the files an administrator writes about a Front End
 // pool: the pool file (servers, upgrade domains, pairing, how to connect, how
-// long things take) and the scenario file (where a rehearsal starts and what
-// goes wrong in it). It also holds the two quorum tables of the vendor.
+// long things take), the scenario file (where a rehearsal starts and what goes
+// wrong in it) and the test file (rehearsals, and how they have to end). It
+// also holds the two quorum tables of the vendor.
 //
 // The law of this package: what a file does not say plainly is an error with
 // file:line:column, never a guess. Keys are a closed set, each error names the

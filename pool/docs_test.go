@@ -67,6 +67,9 @@ func (n *documented) table(b *strings.Builder, prefix string) {
 		}
 		fmt.Fprintf(b, "| `%s` | %s |\n", name, text)
 		child.table(b, name+".")
+		if child.Items != nil && len(child.Items.OneOf) == 0 {
+			child.Items.table(b, name+"[].")
+		}
 	}
 	for _, list := range [][]documented{n.OneOf, n.AnyOf} {
 		for i := range list {
@@ -98,8 +101,8 @@ func TestFilesPage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var files, scenarios documented
-	for schema, into := range map[*[]byte]*documented{&SchemaPool: &files, &SchemaScenario: &scenarios} {
+	var files, scenarios, tests documented
+	for schema, into := range map[*[]byte]*documented{&SchemaPool: &files, &SchemaScenario: &scenarios, &SchemaTests: &tests} {
 		if err := json.Unmarshal(*schema, into); err != nil {
 			t.Fatal(err)
 		}
@@ -120,6 +123,10 @@ func TestFilesPage(t *testing.T) {
 	scenarios.table(&b, "")
 	made["scenario file"] = b.String()
 	b.Reset()
+	b.WriteString("| key | |\n|---|---|\n")
+	tests.table(&b, "")
+	made["test file"] = b.String()
+	b.Reset()
 	forms.faultForms(&b)
 	made["faults"] = strings.TrimSuffix(b.String(), "\n")
 	seen := 0
@@ -137,10 +144,17 @@ func TestFilesPage(t *testing.T) {
 	golden.Check(t, page, []byte(text))
 	var p *Pool
 	for i, m := range regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(string(src), -1) {
-		if i == 0 {
+		switch i {
+		case 0:
 			p, err = Decode("page.pool.yaml", []byte(m[1]))
-		} else {
+		case 1:
 			_, err = DecodeScenario("page.scenario.yaml", []byte(m[1]), p)
+		default:
+			var ts *Tests
+			ts, err = DecodeTests("page.test.yaml", []byte(m[1]))
+			for i := 0; err == nil && i < len(ts.Tests); i++ {
+				_, _, err = ts.Tests[i].Bind(p)
+			}
 		}
 		if err != nil {
 			t.Fatal(err)

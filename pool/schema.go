@@ -13,3 +13,9 @@ var SchemaPool []byte
 //
 //go:embed schema/scenario.schema.json
 var SchemaScenario []byte
+
+// SchemaTests is the JSON Schema (draft 2020-12) of test files. It refers to that of scenario files by its name,
+// scenario.schema.json.
+//
+//go:embed schema/test.schema.json
+var SchemaTests []byte

@@ -105,15 +105,31 @@ func TestScenarioSchemaKeys(t *testing.T) {
 	}
 }
 
+func TestTestSchemaKeys(t *testing.T) {
+	root := readSchema(t, SchemaTests)
+	sameKeys(t, root, "test file", testsShape.keys, testsShape.required)
+	test := root.Properties["tests"].Items
+	sameKeys(t, test, "a test", testShape.keys, testShape.required)
+	expect := test.Properties["expect"]
+	sameKeys(t, expect, "expect", expectShape.keys, expectShape.required)
+	sameWords(t, expect.Properties["outcome"], "outcome", outcomes)
+}
+
 func compile(t *testing.T, text []byte) *jsonschema.Schema {
 	t.Helper()
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := jsonschema.NewCompiler()
-	if err := c.AddResource("schema.json", doc); err != nil {
+	scenario, err := jsonschema.UnmarshalJSON(bytes.NewReader(SchemaScenario)) // which that of test files refers to
+	if err != nil {
 		t.Fatal(err)
+	}
+	c := jsonschema.NewCompiler()
+	for name, doc := range map[string]any{"schema.json": doc, "scenario.schema.json": scenario} {
+		if err := c.AddResource(name, doc); err != nil {
+			t.Fatal(err)
+		}
 	}
 	s, err := c.Compile("schema.json")
 	if err != nil {
@@ -150,6 +166,13 @@ func TestSchemasAgreeWithTheDecoders(t *testing.T) {
 	}{
 		{"testdata/pool_errors.txt", SchemaPool, func(b []byte) error { _, err := Decode("x", b); return err }},
 		{"testdata/scenario_errors.txt", SchemaScenario, func(b []byte) error { _, err := DecodeScenario("x", b, p); return err }},
+		{"testdata/test_errors.txt", SchemaTests, func(b []byte) error {
+			ts, err := DecodeTests("x", b)
+			for i := 0; err == nil && i < len(ts.Tests); i++ {
+				_, _, err = ts.Tests[i].Bind(p)
+			}
+			return err
+		}},
 	} {
 		text, err := os.ReadFile(c.file)
 		if err != nil {
@@ -189,6 +212,12 @@ func TestSchemasAgreeWithTheDecoders(t *testing.T) {
 	}
 	for _, bad := range []string{"faults: [{pool: bussy}]", "faults: [{on: stop}, {pool: busy, sql: lost}]", "faults: [{crash: lrun}]", "answers: {confirm: perhaps}"} {
 		if validate(t, compile(t, SchemaScenario), []byte(bad)) == nil {
+			t.Errorf("the schema takes %s", bad)
+		}
+	}
+	for _, bad := range []string{"tests: []", "tests: [{golden: x}]", "tests: [{name: a, expect: {}}]", "tests: [{name: a, expect: {outcome: fine}}]",
+		"tests: [{name: a, scenario: {fault: []}}]", "tests: [{name: a, runs: 0}]", "{tests: [{name: a}], runbooks: x}"} {
+		if validate(t, compile(t, SchemaTests), []byte(bad)) == nil {
 			t.Errorf("the schema takes %s", bad)
 		}
 	}

@@ -11,6 +11,7 @@ var (
 	backupStates = []string{BackupSteady: "steady", BackupFinal: "final", BackupNonSteady: "nonsteady", BackupNotInitialized: "notinitialized", BackupError: "error"}
 	services     = []string{"", ServicesStopped: "stopped", ServicesDisabled: "disabled", ServicesStarted: "started"}
 	answers      = []string{Yes: "yes", No: "no", Silent: "none"}
+	outcomes     = []string{"completed", "failed", "aborted", "in-doubt", "window-closed"} // with which a rehearsal can end
 	actions      = []string{"", OnStop: "stop", OnStart: "start", OnUpgrade: "upgrade", OnRestart: "restart", OnVerify: "verify",
 		OnFailoverServer: "failover server", OnFailbackServer: "failback server", OnRun: "run", OnFailover: "failover", OnFailback: "failback",
 		OnNotify: "notify"}

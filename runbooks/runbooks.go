@@ -1,4 +1,4 @@
-// Package runbooks holds the runbooks, example pools and scenarios that ship with lrun. Any package may import it; it
+// Package runbooks holds the runbooks, example pools, scenarios and tests that ship with lrun. Any package may import it; it
 // imports nothing of ours. What it holds is checked by its tests: every runbook is in canonical form and passes the
 // strict check on the pools it is written for.
 package runbooks
@@ -11,9 +11,9 @@ import (
 	"sync"
 )
 
-// FS holds the files as they lie in the folder: *.lrun, pools/*.pool.yaml, scenarios/*.scenario.yaml.
+// FS holds the files as they lie in the folder: *.lrun, pools/*.pool.yaml, scenarios/*.scenario.yaml, tests/*.test.yaml.
 //
-//go:embed *.lrun pools/*.pool.yaml scenarios/*.scenario.yaml
+//go:embed *.lrun pools/*.pool.yaml scenarios/*.scenario.yaml tests/*.test.yaml
 var FS embed.FS
 
 // Kind says what a file is.
@@ -24,6 +24,7 @@ const (
 	Runbook  Kind = "runbook"
 	Pool     Kind = "pool"
 	Scenario Kind = "scenario"
+	Test     Kind = "test"
 )
 
 // File is a shipped file.
@@ -36,7 +37,7 @@ type File struct {
 	Text  []byte
 }
 
-// Files lists what is shipped: runbooks, then pools, then scenarios, each by name.
+// Files lists what is shipped: runbooks, then pools, then scenarios, then tests, each by name.
 var Files = sync.OnceValue(func() []File {
 	var all []File
 	for _, k := range []struct {
@@ -46,6 +47,7 @@ var Files = sync.OnceValue(func() []File {
 		{Runbook, "*.lrun", ".lrun"},
 		{Pool, "pools/*.pool.yaml", ".pool.yaml"},
 		{Scenario, "scenarios/*.scenario.yaml", ".scenario.yaml"},
+		{Test, "tests/*.test.yaml", ".test.yaml"},
 	} {
 		paths, err := fs.Glob(FS, k.glob)
 		if err != nil {

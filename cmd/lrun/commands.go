@@ -9,7 +9,7 @@ import (
 // of it.
 func commands() []*command {
 	return []*command{
-		checkCommand, fmtCommand, planCommand, simulateCommand, proveCommand, diffCommand, preflightCommand, execCommand,
+		checkCommand, fmtCommand, planCommand, simulateCommand, testCommand, proveCommand, diffCommand, preflightCommand, execCommand,
 		resumeCommand, pauseCommand, statusCommand, runsCommand, reportCommand, serveCommand, runbooksCommand, completionCommand(), versionCommand,
 	}
 }

@@ -78,6 +78,8 @@ func offers() []offered {
 				info.file = "." + f.Name + ".yaml"
 			case "report":
 				info.file = ".html"
+			case "junit":
+				info.file = ".xml"
 			}
 			o.flags = append(o.flags, info)
 		})
@@ -85,6 +87,17 @@ func offers() []offered {
 		list = append(list, o)
 	}
 	return list
+}
+
+// files is the ending of the files that stand behind the command, "" where none do.
+func (o *offered) files() string {
+	switch o.command.args {
+	case "runbook":
+		return ".lrun"
+	case "tests":
+		return testEnding
+	}
+	return ""
 }
 
 func (o *offered) words() string {
@@ -121,17 +134,17 @@ _lrun() {
   case "$prev" in
     --pool) COMPREPLY=($(compgen -f -X '!*.pool.yaml' -- "$cur") $(compgen -d -- "$cur")); return ;;
     --scenario) COMPREPLY=($(compgen -f -X '!*.scenario.yaml' -- "$cur") $(compgen -d -- "$cur")); return ;;
-    --report) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    --report | --junit) COMPREPLY=($(compgen -f -- "$cur")); return ;;
   esac
   local flags="" words="" files=""
   case "${COMP_WORDS[1]}" in
 `)
 	for _, o := range offers() {
 		fmt.Fprintf(&b, "    %s) flags=%q", o.command.name, o.words())
-		switch o.command.args {
-		case "runbook":
-			b.WriteString(" files=1")
-		case "shell":
+		switch {
+		case o.files() != "":
+			fmt.Fprintf(&b, " files='!*%s'", o.files())
+		case o.command.args == "shell":
 			fmt.Fprintf(&b, " words=%q", strings.Join(shells, " "))
 		}
 		b.WriteString(" ;;\n")
@@ -141,7 +154,7 @@ _lrun() {
     -*) COMPREPLY=($(compgen -W "$flags" -- "$cur")) ;;
     *)
       if [ -n "$files" ]; then
-        COMPREPLY=($(compgen -f -X '!*.lrun' -- "$cur") $(compgen -d -- "$cur"))
+        COMPREPLY=($(compgen -f -X "$files" -- "$cur") $(compgen -d -- "$cur"))
       else
         COMPREPLY=($(compgen -W "$words" -- "$cur"))
       fi ;;
@@ -173,10 +186,10 @@ func zshCompletion() string {
 				fmt.Fprintf(&b, " \\\n        '%s[%s]%s'", name, f.name, suffix)
 			}
 		}
-		switch o.command.args {
-		case "runbook":
-			b.WriteString(" \\\n        '*:runbook:_files -g \"*.lrun\"'")
-		case "shell":
+		switch {
+		case o.files() != "":
+			fmt.Fprintf(&b, " \\\n        '*:file:_files -g \"*%s\"'", o.files())
+		case o.command.args == "shell":
 			fmt.Fprintf(&b, " \\\n        '2:shell:(%s)'", strings.Join(shells, " "))
 		}
 		b.WriteString(" ;;\n")
@@ -213,10 +226,10 @@ func fishCompletion() string {
 			}
 			b.WriteByte('\n')
 		}
-		switch o.command.args {
-		case "runbook":
-			fmt.Fprintf(&b, "complete -c lrun %s -k -a '(__fish_complete_suffix .lrun)'\n", cond)
-		case "shell":
+		switch {
+		case o.files() != "":
+			fmt.Fprintf(&b, "complete -c lrun %s -k -a '(__fish_complete_suffix %s)'\n", cond, o.files())
+		case o.command.args == "shell":
 			fmt.Fprintf(&b, "complete -c lrun %s -a '%s'\n", cond, strings.Join(shells, " "))
 		}
 	}

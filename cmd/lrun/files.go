@@ -105,7 +105,7 @@ func shipped(name, kind string) ([]byte, bool) {
 func openError(name, kind string, err error) error {
 	hint := ""
 	if errors.Is(err, fs.ErrNotExist) && !strings.ContainsAny(name, `/\`) {
-		hint = "lrun runbooks lists the shipped runbooks, pools and scenarios"
+		hint = "lrun runbooks lists the shipped runbooks, pools, scenarios and tests"
 		var names []string
 		for _, f := range runbooks.Files() {
 			if string(f.Kind) == kind {

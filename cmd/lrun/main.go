@@ -100,7 +100,7 @@ type command struct {
 	usage string // the whole text of --help, with an example
 	// setup declares the flags, and gives what runs once they are read.
 	setup func(*pflag.FlagSet) action
-	// args says what the shell may offer for arguments that are no flags: "runbook", "name", "shell", or nothing.
+	// args says what the shell may offer for arguments that are no flags: "runbook", "tests", "name", "shell", or nothing.
 	args string
 	// messages says that the command lives on messages, to servers or as servers.
 	messages bool

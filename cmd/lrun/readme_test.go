@@ -34,6 +34,7 @@ end
 `
 
 var (
+	yamlBlock    = regexp.MustCompile("(?s)```yaml\n(.*?)```\n")
 	lrunBlock    = regexp.MustCompile("(?s)```lrun\n(.*?)```\n")
 	consoleBlock = regexp.MustCompile("(?s)```console\n\\$ (lrun [^\n]*)\n(.*?)```\n")
 )
@@ -51,13 +52,13 @@ func TestReadme(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := strings.ReplaceAll(string(src), "\r\n", "\n")
-	runbook := lrunBlock.FindStringSubmatch(text)
+	runbook, tests := lrunBlock.FindStringSubmatch(text), yamlBlock.FindStringSubmatch(text)
 	blocks := consoleBlock.FindAllStringSubmatch(text, -1)
-	if runbook == nil || len(blocks) < 4 {
+	if runbook == nil || tests == nil || len(blocks) < 5 {
 		t.Fatalf("README shows %d commands", len(blocks))
 	}
 	t.Chdir(t.TempDir())
-	for name, content := range map[string]string{"upgrade.lrun": runbook[1], "mistaken.lrun": mistaken} {
+	for name, content := range map[string]string{"upgrade.lrun": runbook[1], "mistaken.lrun": mistaken, "upgrade.test.yaml": tests[1]} {
 		if err := os.WriteFile(name, []byte(content), 0o666); err != nil {
 			t.Fatal(err)
 		}

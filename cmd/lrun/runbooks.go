@@ -12,14 +12,14 @@ import (
 )
 
 var runbooksCommand = &command{
-	name: "runbooks", about: "list the shipped runbooks, pools and scenarios, or print one", usage: runbooksUsage, setup: setupRunbooks, args: "name",
+	name: "runbooks", about: "list the shipped runbooks, pools, scenarios and tests, or print one", usage: runbooksUsage, setup: setupRunbooks, args: "name",
 }
 
 const runbooksUsage = `Usage: lrun runbooks [NAME]
 
-Lists the runbooks, pools and scenarios that ship with lrun. With a name, prints
-that file, to be kept and changed. The names can be given wherever a runbook, a
-pool or a scenario is wanted.
+Lists the runbooks, pools, scenarios and tests that ship with lrun. With a name,
+prints that file, to be kept and changed. The names can be given wherever such a
+file is wanted.
 
 Example:
 
@@ -42,6 +42,7 @@ func listing() string {
 	var b strings.Builder
 	heads := map[runbooks.Kind]string{
 		runbooks.Runbook: "Runbooks", runbooks.Pool: "Pools, for --pool", runbooks.Scenario: "Scenarios, for --scenario",
+		runbooks.Test: "Tests, for lrun test",
 	}
 	last := runbooks.Kind("")
 	for _, f := range runbooks.Files() {

@@ -3,8 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"fmt"
-	"time"
 
 	"github.com/spf13/pflag"
 
@@ -118,28 +116,14 @@ func (s *simulation) one(ctx context.Context, e *env, prog *interp.Program, sc *
 		ch = sim.Seeded(s.seed)
 	}
 	out := bufio.NewWriter(e.stdout)
-	story := newStory(prog, begin)
-	shown := func(rec *interp.Record) {
-		line := story.take(rec)
-		switch {
-		case s.json && rec.Kind != interp.RecFinish:
+	night, story, err := tell(ctx, r, prog, ch, begin, func(rec *interp.Record) {
+		if s.json && rec.Kind != interp.RecFinish {
 			_, _ = out.Write(append(prog.AppendJSON(nil, rec), '\n'))
-		case !s.json && line != "":
-			_, _ = out.WriteString(line + "\n")
 		}
-	}
-	aside := func(line string) {
-		story.aside(line)
+	}, func(line string) {
 		if !s.json {
 			_, _ = out.WriteString(line + "\n")
 		}
-	}
-	night, err := r.Night(ctx, ch, &sim.Watcher{
-		Record: shown,
-		Killed: func(at time.Duration, seq int64) {
-			aside(fmt.Sprintf("%s  lrun is killed, %d records are in the journal", begin.words(at), seq))
-		},
-		Back: func(at time.Duration) { aside(fmt.Sprintf("%s  lrun is started again", begin.words(at))) },
 	})
 	if err != nil {
 		_ = out.Flush()

@@ -13,7 +13,10 @@ type start struct {
 	day   time.Time     // midnight of the day, where a date was given
 }
 
-func parseStart(text string) (start, error) {
+func parseStart(text string) (start, error) { return startOf("--start", text) }
+
+// startOf is parseStart for what stands elsewhere, by the name of the place.
+func startOf(place, text string) (start, error) {
 	if text == "" {
 		return start{}, nil
 	}
@@ -24,7 +27,7 @@ func parseStart(text string) (start, error) {
 	}
 	t, err := time.Parse(time.RFC3339, text)
 	if err != nil {
-		return start{}, usagef("", "--start %s: want a time such as 22:00 or 2026-03-07T22:00:00+01:00", clip(text))
+		return start{}, usagef("", "%s %s: want a time such as 22:00 or 2026-03-07T22:00:00+01:00", place, clip(text))
 	}
 	clock := sinceMidnight(t)
 	return start{given: true, clock: clock, day: t.Add(-clock)}, nil

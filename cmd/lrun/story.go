@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -45,6 +46,30 @@ type moment struct {
 
 func newStory(prog *interp.Program, begin start) *story {
 	return &story{prog: prog, begin: begin, desc: interp.NewDescriber(prog, begin.words), open: map[int8]span{}, cut: map[interp.FactKind]bool{}}
+}
+
+// tell rehearses a night and tells it as it goes on: each record, and each line of its log.
+func tell(ctx context.Context, r *sim.Rehearsal, prog *interp.Program, ch sim.Chooser, begin start,
+	record func(*interp.Record), line func(string)) (sim.Night, *story, error) {
+	s := newStory(prog, begin)
+	aside := func(text string) {
+		s.aside(text)
+		line(text)
+	}
+	night, err := r.Night(ctx, ch, &sim.Watcher{
+		Record: func(rec *interp.Record) {
+			text := s.take(rec)
+			record(rec)
+			if text != "" {
+				line(text)
+			}
+		},
+		Killed: func(at time.Duration, seq int64) {
+			aside(fmt.Sprintf("%s  lrun is killed, %d records are in the journal", begin.words(at), seq))
+		},
+		Back: func(at time.Duration) { aside(fmt.Sprintf("%s  lrun is started again", begin.words(at))) },
+	})
+	return night, s, err
 }
 
 // take takes a record in and gives its line of the night log, "" where it has none.
