@@ -152,6 +152,10 @@ func (d *decoder) size(p *Pool, n ast.Node, before int) {
 		d.errorf(n, "the pool has %s: a Front End pool has %d or more (a Standard Edition server has no upgrade domains and needs no runbook of this kind)",
 			[]string{"no server", "one server"}[count], minServers)
 		return
+	case count < p.Product.MinServers() && len(d.errs) == before:
+		d.errorf(n, "the pool has %d servers: %s has %d or more in a pool, the topology of a smaller one cannot be published",
+			count, p.Product, p.Product.MinServers())
+		return
 	}
 	for i := range p.Servers {
 		dom := &p.Domains[p.Servers[i].Domain]

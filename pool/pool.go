@@ -46,6 +46,15 @@ func (p Product) MaxServers() int {
 	return 12
 }
 
+// MinServers is the smallest pool that the product supports: 2 servers up to
+// 2015, 3 from 2019 on.
+func (p Product) MinServers() int {
+	if p == SfB2019 || p == SfBSE {
+		return 3
+	}
+	return minServers
+}
+
 // FailoverServer reports whether the product has Invoke-CsComputerFailOver
 // and -FailBack, which came with 2015.
 func (p Product) FailoverServer() bool { return p >= SfB2015 }

@@ -56,7 +56,11 @@ func drawn(t testing.TB, domains string) *pool.Pool {
 
 func poolOf(t testing.TB, domains, model string) *pool.Pool {
 	t.Helper()
-	src := "pool: pool01.contoso.com\nproduct: sfb2019\nbackup: pool02.contoso.com\ndomains:\n" + domains +
+	product := "sfb2019"
+	if strings.Count(domains, "fe") == 2 {
+		product = "sfb2015" // the last one that has pools of two
+	}
+	src := "pool: pool01.contoso.com\nproduct: " + product + "\nbackup: pool02.contoso.com\ndomains:\n" + domains +
 		"installer: C:\\u.exe\nmodel: {" + model + "}\n"
 	p, err := pool.Decode("test.pool.yaml", []byte(src))
 	if err != nil {
