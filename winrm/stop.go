@@ -100,30 +100,22 @@ func (t *task) firstLook(ctx context.Context) (status, *result) {
 // tellTo asks the server to stop or to start services, until it is known to have taken it: asking twice does no harm. The
 // result is nil where the server has taken it, with what it could not ask of single services.
 func (t *task) tellTo(ctx context.Context, script scripts.Script, args any) (errors []string, r *result) {
-	doubt := false
-	for since := t.w.clock.now(); ; {
-		var asked scripts.Asked
-		err := t.w.quick(ctx, t.server(), script, args, &asked)
-		var r result
-		switch {
-		case err == nil:
-			return asked.Errors, nil
-		case ctx.Err() != nil:
-			r = cut()
-		case refused(err):
-			r = failed("%s", why(err))
-		case loginRefused(err) || t.w.clock.now()-since >= patience:
-			if r = failed("the server does not answer: %s", why(err)); doubt || !notBegun(err) {
-				r = unknown(err)
-			}
-		case t.w.clock.sleep(ctx, again):
-			doubt = doubt || !notBegun(err)
-			continue
-		default:
-			r = cut()
-		}
-		return nil, &r
+	var asked scripts.Asked
+	err := t.w.steady(ctx, t.server(), script, args, &asked)
+	var res result
+	switch {
+	case err == nil:
+		return asked.Errors, nil
+	case ctx.Err() != nil:
+		res = cut()
+	case refused(err):
+		res = failed("%s", why(err))
+	case notBegun(err):
+		res = failed("the server does not answer: %s", why(err))
+	default:
+		res = unknown(err)
 	}
+	return nil, &res
 }
 
 // untilStopped polls until every service has stopped that a stop waits for.

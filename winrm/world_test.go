@@ -646,3 +646,44 @@ func TestVersions(t *testing.T) {
 		}
 	}
 }
+
+// A stop that its server does not take: what will not get better by asking again ends it at once, and whether anything was
+// asked of the server at all decides between failed and in doubt.
+func TestStopIsNotTaken(t *testing.T) {
+	certificate := &transport.Error{Host: "x", Op: "connect", State: transport.NotBegun, Err: &transport.TLSError{Host: "x", Reason: "it has expired"}}
+	for _, c := range []struct {
+		name    string
+		errs    []error // of the tries; the last one of all further tries
+		outcome interp.Outcome
+		text    string
+		tries   int
+	}{
+		{"a certificate that does not convince", []error{certificate}, interp.Failed, "it has expired", 1},
+		{"the same after a broken connection", []error{broken(), certificate}, interp.Unknown, "it has expired", 2},
+		{"the script's own error", []error{&scripts.ScriptError{Msg: "access is denied"}}, interp.Failed, "access is denied", 1},
+		{"rubbish", []error{scripts.ErrNoResult}, interp.Unknown, "", 3},
+		{"nobody is there", []error{off()}, interp.Failed, "does not answer", 61},
+		{"a broken connection, and then nobody is there", []error{broken(), off()}, interp.Unknown, "", 61},
+		{"a broken connection, and then it is taken", []error{broken(), nil}, interp.Done, "", 2},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, f *farm) {
+				h, tries := f.hosts["fe01.contoso.com"], 0
+				h.on[scripts.Stop] = func(json.RawMessage) (any, error) {
+					err := c.errs[min(tries, len(c.errs)-1)]
+					if tries++; err != nil {
+						return nil, err
+					}
+					h.all("Stopped")
+					return scripts.Asked{Asked: true}, nil
+				}
+				w := f.world(body)
+				defer w.Close()
+				expect(t, f.end(w, effect(w, interp.Stop, 0, time.Hour)), c.outcome, false, c.text)
+				if tries != c.tries {
+					t.Errorf("it was asked %d times, not %d", tries, c.tries)
+				}
+			})
+		})
+	}
+}
