@@ -49,7 +49,8 @@ function Register-LrunJob($a, $folder) {
     $service = Connect-LrunScheduler
     $task = $service.NewTask(0)
     $task.RegistrationInfo.Description = 'lrun job ' + [string]$a.id
-    $task.Settings.ExecutionTimeLimit = 'PT0S'
+    # None for what changes something; what only reads, and may hang for good, is ended by Windows.
+    $task.Settings.ExecutionTimeLimit = [string]$a.limit
     $task.Settings.DisallowStartIfOnBatteries = $false
     $task.Settings.StopIfGoingOnBatteries = $false
     $task.Settings.MultipleInstances = 2
