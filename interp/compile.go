@@ -123,7 +123,7 @@ func (c *compiler) params(set map[string]string) {
 			if len(known) > 0 {
 				has = strings.Join(known, ", ")
 			}
-			c.errorf("--set %s: the runbook has no parameter of that name; it has %s", name, has)
+			c.errorf("the runbook has no parameter %q; it has %s", name, has)
 		}
 	}
 }

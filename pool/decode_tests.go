@@ -1,8 +1,8 @@
 package pool
 
 import (
+	"maps"
 	"path"
-	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
@@ -18,16 +18,15 @@ var (
 
 // Bounds of a test file.
 const (
-	maxTests = 500
-	// MaxRuns is how many nights one test rehearses at most.
-	MaxRuns = 10_000
+	maxTests  = 500
+	maxNights = 10_000 // of one test
 )
 
 // DecodeTests reads a test file. filename is what its errors name; nothing is opened. What names servers and domains is read
 // by [Test.Bind], when the pool is known. An error holds every [*Error] that was found, joined, and comes without tests.
 func DecodeTests(filename string, src []byte) (*Tests, error) {
 	d := &decoder{file: filename}
-	ts := &Tests{Source: slices.Clone(src)}
+	ts := &Tests{}
 	if root := d.parse(src); root != nil {
 		d.tests(ts, root)
 	}
@@ -58,7 +57,7 @@ func (d *decoder) tests(ts *Tests, root ast.Node) {
 	names, goldens := map[string]int{}, map[string]string{}
 	for _, item := range items {
 		t := head
-		t.Set = cloneSet(head.Set)
+		t.Set = maps.Clone(head.Set)
 		d.test(&t, item)
 		if line, dup := names[t.Name]; dup && t.Name != "" {
 			d.errorf(item, "there is a test %s already, on line %d", quote(t.Name), line)
@@ -73,14 +72,6 @@ func (d *decoder) tests(ts *Tests, root ast.Node) {
 		}
 		ts.Tests = append(ts.Tests, t)
 	}
-}
-
-func cloneSet(set map[string]string) map[string]string {
-	c := make(map[string]string, len(set))
-	for name, value := range set {
-		c[name] = value
-	}
-	return c
 }
 
 // testInputs reads the keys that the head of a file has as well as each test.
@@ -122,7 +113,7 @@ func (d *decoder) test(t *Test, item ast.Node) {
 		t.Seed = d.seed(n)
 	}
 	if n := o["runs"]; n != nil {
-		t.Runs, _ = d.integer(n, "runs", 1, MaxRuns)
+		t.Runs, _ = d.integer(n, "runs", 1, maxNights)
 	}
 	if n := o["golden"]; n != nil {
 		d.golden(t, n)
@@ -139,7 +130,7 @@ func (d *decoder) test(t *Test, item ast.Node) {
 	case t.Golden != "" && o["runs"] != nil:
 		d.errorf(o["golden"], "a golden is the log of one night, and runs rehearses many")
 	}
-	if t.Runbook == "" && o["runbook"] == nil {
+	if o != nil && t.Runbook == "" && o["runbook"] == nil {
 		d.errorf(item, "which runbook? neither the test nor the head of the file has the key runbook")
 	}
 }
@@ -151,8 +142,8 @@ func (d *decoder) golden(t *Test, n ast.Node) {
 		return
 	}
 	for _, ending := range []string{".lrun", ".yaml", ".yml", ".props"} {
-		if strings.HasSuffix(strings.ToLower(name), ending) {
-			d.errorf(n, "golden: %s would be overwritten: name a file of its own, as %s.golden", quote(name), strings.TrimSuffix(name, ending))
+		if strings.HasSuffix(strings.ToLower(path.Clean(strings.ReplaceAll(name, `\`, "/"))), ending) {
+			d.errorf(n, "golden: %s would be overwritten: name a file of its own, as quiet.golden", quote(name))
 			return
 		}
 	}

@@ -216,7 +216,8 @@ func TestSchemasAgreeWithTheDecoders(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{"tests: []", "tests: [{golden: x}]", "tests: [{name: a, expect: {}}]", "tests: [{name: a, expect: {outcome: fine}}]",
-		"tests: [{name: a, scenario: {fault: []}}]", "tests: [{name: a, runs: 0}]", "{tests: [{name: a}], runbooks: x}"} {
+		"tests: [{name: a, scenario: {fault: []}}]", "tests: [{name: a, runs: 0}]", "{tests: [{name: a}], runbooks: x}", "tests: [{name: a}]", "tests: [{name: a, golden: x, runs: 2}]",
+		"tests: [{name: a, golden: x, runs: 2, expect: {outcome: failed}}]"} {
 		if validate(t, compile(t, SchemaTests), []byte(bad)) == nil {
 			t.Errorf("the schema takes %s", bad)
 		}

@@ -8,8 +8,7 @@ import (
 
 // Tests is a test file: nights of rehearsal, and how they have to end.
 type Tests struct {
-	Tests  []Test // in file order, one at least
-	Source []byte // the file as it was read
+	Tests []Test // in file order, one at least
 }
 
 // Test is one night that is rehearsed, or several that differ in their seeds. What it takes from the head of its file stands
@@ -43,6 +42,6 @@ type Expect struct {
 	Within      time.Duration // how long the night may take
 	UsersCut    *int          // how many people may be cut off
 	SessionsCut *int          // how many calls and conferences
-	Log         []string      // parts of lines of the log, in the order in which they come
+	Log         []string      // parts of lines of the log and its summary, in the order in which they come
 	Never       []string      // parts that no line has
 }

@@ -68,6 +68,26 @@ func (osFiles) Write(name string, data []byte) (err error) {
 // whatever its size on disk.
 const maxRunbook = 1<<20 + 1
 
+// writeIn writes a file, and makes its folder where there is none.
+func (e *env) writeIn(name string, data []byte) error {
+	if maker, ok := e.files.(folderMaker); ok {
+		folder := filepath.Dir(name)
+		if err := maker.MakeFolder(folder); err != nil {
+			return usagef("", "cannot make the folder %s: %s", folder, cause(err))
+		}
+	}
+	if err := e.files.Write(name, data); err != nil {
+		return usagef("", "cannot write %s: %s", name, cause(err))
+	}
+	return nil
+}
+
+// folderMaker is a filer that can make folders.
+type folderMaker interface{ MakeFolder(name string) error }
+
+// MakeFolder makes a folder and those above it, where they are not there yet.
+func (osFiles) MakeFolder(name string) error { return os.MkdirAll(name, 0o777) }
+
 // read reads a file up to a limit. A name without a folder that is no file may be that of a shipped one.
 func (e *env) read(name, kind string, limit int64) ([]byte, error) {
 	f, err := e.files.Open(name)
@@ -228,6 +248,11 @@ func (e *env) compile(runbook string, t *target) (*interp.Program, error) {
 	if err != nil {
 		return nil, err
 	}
+	return e.compileWith(runbook, t.pool, set)
+}
+
+// compileWith is compile with parameters that are taken apart.
+func (e *env) compileWith(runbook, poolName string, set map[string]string) (*interp.Program, error) {
 	src, ds, err := e.runbook(runbook)
 	if err != nil {
 		return nil, err
@@ -235,13 +260,12 @@ func (e *env) compile(runbook string, t *target) (*interp.Program, error) {
 	if ds.HasErrors() {
 		return nil, e.refuse(runbook, src, ds)
 	}
-	name := t.pool
-	if name == "" {
-		if name, err = e.poolFor(runbook); err != nil {
+	if poolName == "" {
+		if poolName, err = e.poolFor(runbook); err != nil {
 			return nil, err
 		}
 	}
-	p, err := e.poolFile(name)
+	p, err := e.poolFile(poolName)
 	if err != nil {
 		return nil, err
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -204,25 +203,14 @@ func (p *proof) saveTo(e *env, name string, prog *interp.Program, opts explore.O
 		file = filepath.Join(p.save, base+"."+a.Property.String()+".scenario.yaml")
 		data = replay.Scenario
 	}
-	if maker, ok := e.files.(folderMaker); ok {
-		if err := maker.MakeFolder(p.save); err != nil {
-			return usagef("", "cannot make the folder %s: %s", p.save, cause(err))
-		}
-	}
-	if err := e.files.Write(file, data); err != nil {
-		return usagef("", "cannot write %s: %s", file, cause(err))
+	if err := e.writeIn(file, data); err != nil {
+		return err
 	}
 	if p.json {
 		return nil
 	}
 	return e.printf("  saved          %s\n", filepath.ToSlash(file))
 }
-
-// folderMaker is a filer that can make folders.
-type folderMaker interface{ MakeFolder(name string) error }
-
-// MakeFolder makes a folder and those above it, where they are not there yet.
-func (osFiles) MakeFolder(name string) error { return os.MkdirAll(name, 0o777) }
 
 // mutants drops each guard in turn.
 func (p *proof) mutants(ctx context.Context, e *env, prog *interp.Program, opts explore.Options, a *explore.Answer) error {

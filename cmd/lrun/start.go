@@ -29,6 +29,10 @@ func startOf(place, text string) (start, error) {
 	if err != nil {
 		return start{}, usagef("", "%s %s: want a time such as 22:00 or 2026-03-07T22:00:00+01:00", place, clip(text))
 	}
+	// The zone is the one that was written: where it is that of this machine, time.Parse would have put that in its place, with
+	// the night in which its clocks change.
+	_, ahead := t.Zone()
+	t = t.In(time.FixedZone("", ahead))
 	clock := sinceMidnight(t)
 	return start{given: true, clock: clock, day: t.Add(-clock)}, nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -32,27 +33,35 @@ Example:
 `
 
 type testRun struct {
-	update bool
-	junit  string
+	update  bool
+	junit   string
+	results bool // --junit is given
 }
 
 func setupTest(fs *pflag.FlagSet) action {
 	var ts testRun
 	fs.BoolVar(&ts.update, "update", false, "")
 	fs.StringVar(&ts.junit, "junit", "", "")
-	return ts.run
+	return func(ctx context.Context, e *env, args []string) error {
+		ts.results = fs.Changed("junit")
+		return ts.run(ctx, e, args)
+	}
 }
 
 func (ts *testRun) run(ctx context.Context, e *env, args []string) error {
-	files, err := e.testFiles(args)
+	l := newTestLoader(e)
+	suites, err := l.load(ctx, args)
+	if err == nil && ts.results {
+		err = l.checkResults(ts.junit)
+	}
 	if err != nil {
+		var usage *usageError
+		if ts.results && errors.As(err, &usage) && l.checkResults(ts.junit) == nil {
+			_ = e.writeIn(ts.junit, junitError(usage.msg)) // the results of yesterday must not be taken for these
+		}
 		return err
 	}
-	suites, err := e.loadTests(files)
-	if err != nil {
-		return err
-	}
-	count := tally{}
+	count, unwritten := tally{}, error(nil)
 	for _, s := range suites {
 		if err := e.printf("%s\n", s.file); err != nil {
 			return err
@@ -61,8 +70,8 @@ func (ts *testRun) run(ctx context.Context, e *env, args []string) error {
 			if err := c.play(ctx); err != nil {
 				return err
 			}
-			if err := ts.keep(e, c); err != nil {
-				return err
+			if err := ts.keep(e, c); err != nil && unwritten == nil {
+				unwritten = err
 			}
 			count.add(c)
 			if err := e.print(c.told(e)); err != nil {
@@ -70,15 +79,18 @@ func (ts *testRun) run(ctx context.Context, e *env, args []string) error {
 			}
 		}
 	}
-	if ts.junit != "" {
-		if err := e.files.Write(ts.junit, junit(suites)); err != nil {
-			return usagef("", "cannot write %s: %s", ts.junit, cause(err))
-		}
-	}
 	if err := e.printf("\n%s\n", count); err != nil {
 		return err
 	}
-	if count.failed > 0 {
+	if ts.results {
+		if err := e.writeIn(ts.junit, junit(suites)); err != nil {
+			return err
+		}
+	}
+	switch {
+	case unwritten != nil:
+		return unwritten
+	case count.failed > 0:
 		return exitCode(exitViolated)
 	}
 	return nil
@@ -86,21 +98,21 @@ func (ts *testRun) run(ctx context.Context, e *env, args []string) error {
 
 // keep compares the night with its golden log, and writes that with --update unless the night is wrong in what is expected.
 func (ts *testRun) keep(e *env, c *testCase) error {
-	if c.golden == "" {
+	if c.golden == "" || c.want != nil && *c.want == c.log {
 		return nil
 	}
-	differs, err := c.compare(e)
-	if err != nil || differs == "" {
-		return err
+	switch {
+	case ts.update && len(c.failures) == 0:
+		if err := e.writeIn(c.golden, []byte(c.log)); err != nil {
+			c.failf("golden: %s is not written", displayPath(c.golden))
+			return err
+		}
+		c.written = true
+	case ts.update:
+		c.failf("golden: %s is not written of a night that is not as expected", displayPath(c.golden))
+	default:
+		c.failf("golden: %s", c.difference())
 	}
-	if !ts.update || len(c.failures) > 0 {
-		c.failures = append(c.failures, differs)
-		return nil
-	}
-	if err := e.writeIn(c.golden, []byte(c.log)); err != nil {
-		return err
-	}
-	c.written = true
 	return nil
 }
 
@@ -118,14 +130,9 @@ func (t *tally) add(c *testCase) {
 }
 
 func (t tally) String() string {
-	text := plural(t.all, "test", "tests") + ": "
-	switch t.failed {
-	case 0:
-		text += "each night is as it has to be"
-	case 1:
-		text += "1 night is not as it has to be"
-	default:
-		text += fmt.Sprintf("%d nights are not as they have to be", t.failed)
+	text := plural(t.all, "test", "tests") + " passed"
+	if t.failed > 0 {
+		text = fmt.Sprintf("%d of %s failed", t.failed, plural(t.all, "test", "tests"))
 	}
 	if t.written > 0 {
 		text += "; wrote " + plural(t.written, "golden log", "golden logs")
@@ -135,18 +142,19 @@ func (t tally) String() string {
 
 // told is the line of a test, and what was wrong below it.
 func (c *testCase) told(e *env) string {
+	name := oneLine(c.test.Name)
 	switch {
 	case len(c.failures) > 0:
 	case c.written:
-		return fmt.Sprintf("  wrote %s: %s\n", c.test.Name, displayPath(c.golden))
+		return fmt.Sprintf("  wrote %s: %s\n", name, displayPath(c.golden))
 	default:
-		return fmt.Sprintf("  ok    %s\n", c.test.Name)
+		return fmt.Sprintf("  ok    %s\n", name)
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "  %s  %s (line %d)\n", e.paint(e.stdout, sgrError, "FAIL"), c.test.Name, c.test.Line)
+	fmt.Fprintf(&b, "  %s  %s (line %d)\n", e.paint(e.stdout, sgrError, "FAIL"), name, c.test.Line)
 	for _, f := range c.failures {
 		for line := range strings.Lines(f) {
-			b.WriteString("        " + strings.TrimRight(line, "\n") + "\n")
+			b.WriteString("        " + oneLine(strings.TrimRight(line, "\n")) + "\n")
 		}
 	}
 	return b.String()
