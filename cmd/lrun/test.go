@@ -24,7 +24,7 @@ the folder that lrun is called in. No server is touched.
       --junit F          write the results as JUnit XML, for a build server
 
 The exit code is 0 where every night is as it has to be, 3 where one is not, and 2
-where a file does not load: then no night was rehearsed.
+where a file does not load, so that no night was rehearsed, or cannot be written.
 
 Example:
 
