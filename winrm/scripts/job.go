@@ -21,8 +21,7 @@ type JobStartArgs struct {
 	Command  string `json:"command"`
 	Account  string `json:"account"`
 	Guard    Guard  `json:"guard"`
-	Limit    string `json:"limit"` // after which Windows ends the task, as an ISO 8601 duration; PT0S = never
-	Password string `json:"-"`     // travels as the second line of the input
+	Password string `json:"-"` // travels as the second line of the input
 }
 
 func (j JobStartArgs) secret() string { return j.Password }
@@ -67,20 +66,12 @@ func NewJob(id string, s Script, args any, as Logon) (JobStartArgs, error) {
 		Runner:  jobRun.Text(),
 		Command: encodeUTF16(jobCommand),
 		Account: as.Account,
-		Limit:   "PT0S",
-	}
-	if s.Hops() {
-		j.Limit = readLimit
 	}
 	if as.Password != nil {
 		j.Password = as.Password()
 	}
 	return j, nil
 }
-
-// readLimit is far longer than anybody waits for what only reads. A cmdlet that hangs at a SQL Server that is gone would
-// otherwise stay for good, one PowerShell more with every look.
-const readLimit = "PT1H"
 
 // jobCommand finds the runner in the folder that the task starts in.
 const jobCommand = `& ([ScriptBlock]::Create([System.IO.File]::ReadAllText([System.IO.Path]::Combine([Environment]::CurrentDirectory, 'run.txt'))))`

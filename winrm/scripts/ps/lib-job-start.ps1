@@ -49,8 +49,7 @@ function Register-LrunJob($a, $folder) {
     $service = Connect-LrunScheduler
     $task = $service.NewTask(0)
     $task.RegistrationInfo.Description = 'lrun job ' + [string]$a.id
-    # None for what changes something; what only reads, and may hang for good, is ended by Windows.
-    $task.Settings.ExecutionTimeLimit = [string]$a.limit
+    $task.Settings.ExecutionTimeLimit = 'PT0S'
     $task.Settings.DisallowStartIfOnBatteries = $false
     $task.Settings.StopIfGoingOnBatteries = $false
     $task.Settings.MultipleInstances = 2
