@@ -24,26 +24,28 @@ const again = 5 * time.Second
 // steady makes a call that is safe to repeat, until it comes through or the server has been silent for patience. A
 // script's own error, a refused login and a wrong certificate end it at once, and an answer that is none after a few tries.
 func (w *World) steady(ctx context.Context, server string, script scripts.Script, args, out any) error {
-	since, rubbish, doubt := w.clock.now(), 0, false
-	for {
+	doubt, err := w.insist(ctx, server, script, args, out)
+	if err != nil && doubt && notBegun(err) {
+		return &afterDoubt{err}
+	}
+	return err
+}
+
+// insist is steady. It tells the last error as it is, and whether an earlier try may have been begun.
+func (w *World) insist(ctx context.Context, server string, script scripts.Script, args, out any) (doubt bool, err error) {
+	rubbish := 0
+	for since := w.clock.now(); ; {
 		err := w.quick(ctx, server, script, args, out)
 		if errors.Is(err, scripts.ErrNoResult) {
 			rubbish++
 		}
-		final := refused(err) || loginRefused(err) || untrusted(err)
-		if err != nil && notBegun(err) && doubt {
-			err = &afterDoubt{err}
-		}
-		doubt = doubt || err != nil && !notBegun(err)
 		switch {
-		case err == nil, final, rubbish >= 3, ctx.Err() != nil:
-			return err
-		case w.clock.now()-since >= patience:
-			return err
+		case err == nil, refused(err), loginRefused(err), untrusted(err), rubbish >= 3, ctx.Err() != nil:
+			return doubt, err
+		case w.clock.now()-since >= patience, !w.clock.sleep(ctx, again):
+			return doubt, err
 		}
-		if !w.clock.sleep(ctx, again) {
-			return err
-		}
+		doubt = doubt || !notBegun(err)
 	}
 }
 

@@ -98,19 +98,20 @@ func (t *task) firstLook(ctx context.Context) (status, *result) {
 }
 
 // tellTo asks the server to stop or to start services, until it is known to have taken it: asking twice does no harm. The
-// result is nil where the server has taken it, with what it could not ask of single services.
+// result is nil where the server has taken it, with what it could not ask of single services. It is failed only where no try
+// can have begun anything, but for the last one, whose script says itself why it did not.
 func (t *task) tellTo(ctx context.Context, script scripts.Script, args any) (errors []string, r *result) {
 	var asked scripts.Asked
-	err := t.w.steady(ctx, t.server(), script, args, &asked)
+	doubt, err := t.w.insist(ctx, t.server(), script, args, &asked)
 	var res result
 	switch {
 	case err == nil:
 		return asked.Errors, nil
 	case ctx.Err() != nil:
 		res = cut()
-	case refused(err):
+	case refused(err) && !doubt:
 		res = failed("%s", why(err))
-	case notBegun(err):
+	case notBegun(err) && !doubt:
 		res = failed("the server does not answer: %s", why(err))
 	default:
 		res = unknown(err)

@@ -659,8 +659,9 @@ func TestStopIsNotTaken(t *testing.T) {
 		tries   int
 	}{
 		{"a certificate that does not convince", []error{certificate}, interp.Failed, "it has expired", 1},
-		{"the same after a broken connection", []error{broken(), certificate}, interp.Unknown, "it has expired", 2},
+		{"a certificate after a broken connection", []error{broken(), certificate}, interp.Unknown, "it has expired", 2},
 		{"the script's own error", []error{&scripts.ScriptError{Msg: "access is denied"}}, interp.Failed, "access is denied", 1},
+		{"the script's own error after a broken connection", []error{broken(), &scripts.ScriptError{Msg: "access is denied"}}, interp.Unknown, "access is denied", 2},
 		{"rubbish", []error{scripts.ErrNoResult}, interp.Unknown, "", 3},
 		{"nobody is there", []error{off()}, interp.Failed, "does not answer", 61},
 		{"a broken connection, and then nobody is there", []error{broken(), off()}, interp.Unknown, "", 61},

@@ -167,10 +167,8 @@ func (c *client) get(ctx context.Context, l lane) (cn *conn, reused bool, err er
 		cn, coming := c.takeIdle(l)
 		switch {
 		case coming != nil:
-			select {
-			case <-coming:
-			case <-ctx.Done():
-				return nil, false, context.Cause(ctx)
+			if err := c.await(ctx, coming); err != nil {
+				return nil, false, err
 			}
 		case cn == nil:
 			cn, err = c.fresh(ctx)
@@ -181,6 +179,23 @@ func (c *client) get(ctx context.Context, l lane) (cn *conn, reused bool, err er
 			c.drop(cn)
 		}
 	}
+}
+
+// comingWait is how long the connection that is being prepared is waited for. Where its handshake hangs that of another may
+// not. It is less than CleanupTimeout, for which an input that was refused waits for the output.
+const comingWait = 2 * time.Second
+
+// await waits until the connection that is being prepared is idle or has failed, or for comingWait.
+func (c *client) await(ctx context.Context, coming <-chan struct{}) error {
+	t := time.NewTimer(comingWait)
+	defer t.Stop()
+	select {
+	case <-coming:
+	case <-t.C:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	return c.usable()
 }
 
 // fresh makes a connection and logs in on it.

@@ -2,6 +2,8 @@ package transport
 
 import (
 	"context"
+	"errors"
+	"io"
 	"net"
 	"sync"
 	"testing"
@@ -72,6 +74,104 @@ func roundTrips(t *testing.T, connect int, trips []int) {
 	if n := host.Stats().Connections; n != 2 {
 		t.Errorf("%d connections", n)
 	}
+}
+
+// hole is a connection into which everything goes and from which nothing comes.
+func hole() net.Conn {
+	near, far := net.Pipe()
+	go func() { _, _ = io.Copy(io.Discard, far); _ = far.Close() }()
+	return near
+}
+
+// A connection that is made ahead and never comes to its end takes little from the command that it was made for: another is
+// made, and no output is missed.
+func TestConnectionThatNeverComes(t *testing.T) {
+	for name, c := range map[string]struct {
+		takes  time.Duration
+		second func(context.Context) (net.Conn, error)
+	}{
+		"its login hangs": {comingWait, func(context.Context) (net.Conn, error) { return hole(), nil }},
+		"it is never made": {comingWait, func(ctx context.Context) (net.Conn, error) {
+			<-ctx.Done()
+			return nil, context.Cause(ctx)
+		}},
+		"it is refused, late": {time.Second, func(context.Context) (net.Conn, error) {
+			time.Sleep(time.Second)
+			return nil, errors.New("refused")
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := dialling(t, c.second)
+				began := time.Now()
+				res, err := s.Run(t.Context(), "cat", []byte("in"))
+				if err != nil || string(res.Stdout) != "in" || res.Gap {
+					t.Errorf("%+v, %v", res, err)
+				}
+				if took := time.Since(began); took != c.takes {
+					t.Errorf("it took %s", took)
+				}
+				if err := s.Close(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
+// Whoever waits for a connection goes when his time is over, or that of the session.
+func TestNobodyWaitsForTooLong(t *testing.T) {
+	for name, end := range map[string]func(s *Session, cancel context.CancelFunc){
+		"the caller":  func(_ *Session, cancel context.CancelFunc) { cancel() },
+		"the session": func(s *Session, _ context.CancelFunc) { _ = s.Close(context.Background()) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := dialling(t, func(context.Context) (net.Conn, error) { return hole(), nil })
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				time.AfterFunc(time.Second, func() { end(s, cancel) })
+				began := time.Now()
+				if _, err := s.Run(ctx, "cat", []byte("in")); err == nil || Repeatable(err) {
+					t.Errorf("it ended with %v", err)
+				}
+				if took := time.Since(began); took != time.Second {
+					t.Errorf("it took %s", took)
+				}
+				_ = s.Close(context.Background())
+			})
+		})
+	}
+}
+
+// dialling is a session to a host that answers at once, whose second connection is made by second.
+func dialling(t *testing.T, second func(context.Context) (net.Conn, error)) *Session {
+	t.Helper()
+	n := memnet.New()
+	srv := wsman.NewServer(wsman.Options{Auth: []wsman.Auth{wsman.NTLM(accounts)}, Listen: n.Listen})
+	t.Cleanup(func() { _ = srv.Close() })
+	host, err := srv.Listen("127.0.0.1:0", "fe01.contoso.com", wsman.HandlerFunc(shellHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := configOf(t, host.Addr(), NTLM(NewCredential(testUser, testPassword)))
+	var mu sync.Mutex
+	dials := 0
+	c.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		mu.Lock()
+		dials++
+		nth := dials
+		mu.Unlock()
+		if nth == 2 {
+			return second(ctx)
+		}
+		return n.Dial(ctx, network, address)
+	}
+	s, err := Open(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 // slowToAcknowledge serves one host that acts on input at once and acknowledges it late, and opens a session to it.
