@@ -1,12 +1,17 @@
 package main
 
 import (
+	"encoding/json"
 	"os"
 	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/pflag"
+
+	"github.com/lrun/lrun/interp"
+	"github.com/lrun/lrun/pool"
 )
 
 // TestExecPage holds docs/exec.md to the command: the flags and variables that it names are there, those that a night takes
@@ -45,5 +50,32 @@ func TestExecPage(t *testing.T) {
 		if !names[m[1]] {
 			t.Errorf("the page names lrun %s, which is no command", m[1])
 		}
+	}
+}
+
+// TestOutcomesThatCanBeExpected holds the words of `outcome` in test files to the endings that a rehearsal can have: all but
+// those that take an operator.
+func TestOutcomesThatCanBeExpected(t *testing.T) {
+	var schema struct {
+		Properties struct {
+			Tests struct {
+				Items struct {
+					Properties struct {
+						Expect struct {
+							Properties struct{ Outcome struct{ Enum []string } }
+						}
+					}
+				}
+			}
+		}
+	}
+	if err := json.Unmarshal(pool.SchemaTests, &schema); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		interp.Completed.String(), interp.FailedRun.String(), interp.AbortedRun.String(), interp.InDoubt.String(), interp.WindowClosed.String(),
+	}
+	if diff := cmp.Diff(want, schema.Properties.Tests.Items.Properties.Expect.Properties.Outcome.Enum); diff != "" {
+		t.Errorf("endings (-) and the words that can be expected (+):\n%s", diff)
 	}
 }

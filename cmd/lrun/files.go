@@ -92,8 +92,8 @@ func (osFiles) MakeFolder(name string) error { return os.MkdirAll(name, 0o777) }
 func (e *env) read(name, kind string, limit int64) ([]byte, error) {
 	f, err := e.files.Open(name)
 	if err != nil {
-		if data, ok := shipped(name, kind); ok && errors.Is(err, fs.ErrNotExist) {
-			return data, nil
+		if f, ok := shipped(name, kind); ok && errors.Is(err, fs.ErrNotExist) {
+			return f.Text, nil
 		}
 		return nil, openError(name, kind, err)
 	}
@@ -109,17 +109,17 @@ func (e *env) read(name, kind string, limit int64) ([]byte, error) {
 	return data, nil
 }
 
-// shipped gives the text of a shipped file that is asked for by its bare name, with or without its ending.
-func shipped(name, kind string) ([]byte, bool) {
+// shipped finds a shipped file that is asked for by its bare name, with or without its ending.
+func shipped(name, kind string) (runbooks.File, bool) {
 	if strings.ContainsAny(name, `/\`) {
-		return nil, false
+		return runbooks.File{}, false
 	}
 	for _, f := range runbooks.Files() {
 		if string(f.Kind) == kind && (f.Name == name || f.File == name) {
-			return f.Text, true
+			return f, true
 		}
 	}
-	return nil, false
+	return runbooks.File{}, false
 }
 
 func openError(name, kind string, err error) error {

@@ -22,7 +22,7 @@ const mostFolders = 10_000
 type testFiles struct {
 	filer
 	ships  map[string]string // where in runbooks.FS the shipped file is that a name stands for
-	opened map[string]bool   // by place
+	opened map[string]bool   // by fileKey
 }
 
 func newTestFiles(f filer) *testFiles {
@@ -32,7 +32,7 @@ func newTestFiles(f filer) *testFiles {
 func (f *testFiles) Open(name string) (fs.File, error) {
 	file, err := f.filer.Open(name)
 	if err == nil {
-		f.opened[placeOf(name)] = true
+		f.opened[fileKey(name)] = true
 		return file, nil
 	}
 	if path, ok := f.ships[name]; ok && errors.Is(err, fs.ErrNotExist) {
@@ -53,20 +53,18 @@ func (f *testFiles) beside(folder, name, kind string) string {
 	if path == "-" {
 		path = "." + string(filepath.Separator) + path // a file, and not the standard input
 	}
-	for _, s := range runbooks.Files() {
-		if string(s.Kind) == kind && (s.Name == name || s.File == name) {
-			f.ships[path] = s.Path
-		}
+	if s, ok := shipped(name, kind); ok {
+		f.ships[path] = s.Path
 	}
 	return path
 }
 
-// placeOf is what a file is known by, whichever way it is named. Upper and lower case are the same, as they are where a checkout
+// fileKey is what a file is known by, whichever way it is named. Upper and lower case are the same, as they are where a checkout
 // may come to lie.
-func placeOf(name string) string { return strings.ToLower(whole(name)) }
+func fileKey(name string) string { return strings.ToLower(realPath(name)) }
 
-// whole is the name of a file from the root on, without links. A file that there is not has the place where it would be made.
-func whole(name string) string {
+// realPath is the name of a file from the root on, without links. A file that there is not has the place where it would be made.
+func realPath(name string) string {
 	if full, err := filepath.Abs(name); err == nil {
 		name = full
 	}
@@ -98,7 +96,7 @@ func (f *testFiles) find(ctx context.Context, e *env, args []string) ([]string, 
 			return nil, err
 		}
 		for _, file := range found {
-			if full := whole(file); !seen[full] {
+			if full := realPath(file); !seen[full] {
 				seen[full] = true
 				files = append(files, file)
 			}

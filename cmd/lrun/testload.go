@@ -42,7 +42,7 @@ type testLoader struct {
 	e       *env
 	files   *testFiles
 	progs   map[string]loaded // each runbook once for each pool and setting
-	goldens map[string]string // whose each golden log is, by place
+	goldens map[string]string // whose each golden log is, by fileKey
 	shown   map[string]bool   // findings in runbooks that were shown
 }
 
@@ -79,7 +79,7 @@ func (l *testLoader) load(ctx context.Context, args []string) ([]testSuite, erro
 	}
 	for _, s := range suites {
 		for _, c := range s.cases {
-			if c.golden != "" && l.files.opened[placeOf(c.golden)] {
+			if c.golden != "" && l.files.opened[fileKey(c.golden)] {
 				_ = wrong.add(usagef("", "%s:%d: test %q: golden: %s would be overwritten: tests are made of it", s.file, c.test.Line, c.test.Name,
 					displayPath(c.golden)))
 			}
@@ -93,10 +93,10 @@ func (l *testLoader) checkResults(name string) error {
 	switch {
 	case name == "":
 		return usagef("as in --junit results.xml", "--junit wants a file to write")
-	case l.files.opened[placeOf(name)] || l.goldens[placeOf(name)] != "":
+	case l.files.opened[fileKey(name)] || l.goldens[fileKey(name)] != "":
 		return usagef("", "--junit %s would overwrite what tests are made of", name)
 	}
-	f, err := l.e.files.Open(name)
+	f, err := l.files.filer.Open(name)
 	if err != nil {
 		return nil
 	}
@@ -107,10 +107,14 @@ func (l *testLoader) checkResults(name string) error {
 	return nil
 }
 
+// errTold is what is wrong with a runbook that another test has named before.
+var errTold = errors.New("it was told before")
+
 // mistakes gathers what is wrong with files, each thing once.
 type mistakes struct {
 	msgs []string
 	hint string // the first
+	told bool   // there is something that was told before
 }
 
 // add takes a mistake in. An error that is none comes back.
@@ -119,6 +123,9 @@ func (m *mistakes) add(err error) error {
 	switch {
 	case err == nil:
 		return nil
+	case errors.Is(err, errTold):
+		m.told = true
+		return nil
 	case !errors.As(err, &usage):
 		return err
 	}
@@ -126,7 +133,7 @@ func (m *mistakes) add(err error) error {
 		m.hint = usage.hint
 	}
 	for msg := range strings.SplitSeq(usage.msg, "\n") {
-		if msg != "" && !slices.Contains(m.msgs, msg) {
+		if !slices.Contains(m.msgs, msg) {
 			m.msgs = append(m.msgs, msg)
 		}
 	}
@@ -134,10 +141,13 @@ func (m *mistakes) add(err error) error {
 }
 
 func (m *mistakes) err() error {
-	if len(m.msgs) == 0 {
-		return nil
+	switch {
+	case len(m.msgs) > 0:
+		return usagef(m.hint, "%s", strings.Join(m.msgs, "\n"))
+	case m.told:
+		return errTold
 	}
-	return usagef(m.hint, "%s", strings.Join(m.msgs, "\n"))
+	return nil
 }
 
 func (l *testLoader) suite(file string) (testSuite, error) {
@@ -155,7 +165,7 @@ func (l *testLoader) suite(file string) (testSuite, error) {
 		t := &tests.Tests[i]
 		c, err := l.test(file, t)
 		var usage *usageError
-		if errors.As(err, &usage) && usage.msg != "" {
+		if errors.As(err, &usage) {
 			err = usagef(usage.hint, "%s", inTest(s.file, t, usage.msg))
 		}
 		if err := wrong.add(err); err != nil {
@@ -226,7 +236,7 @@ func (l *testLoader) readGolden(c *testCase, folder, file string) error {
 	if c.golden = l.files.beside(folder, c.test.Golden, ""); c.golden == "" {
 		return nil
 	}
-	name, at := displayPath(c.golden), placeOf(c.golden)
+	name, at := displayPath(c.golden), fileKey(c.golden)
 	if other := l.goldens[at]; other != "" {
 		return usagef("", "%s is the golden of %s already: each night has its own", name, other)
 	}
@@ -261,7 +271,7 @@ func (l *testLoader) program(folder string, t *pool.Test) (*interp.Program, erro
 	p, known := l.progs[key]
 	switch {
 	case known && p.err != nil:
-		return nil, usagef("", "") // it was told with the test before
+		return nil, errTold
 	case known:
 		return p.prog, nil
 	}
